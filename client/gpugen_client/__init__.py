@@ -1,0 +1,1 @@
+"""Talks to a gpugen server: HTTP, websocket, and finding or starting the private server. Synchronous."""

@@ -1,0 +1,82 @@
+"""What a worker does: open a session, claim, report, upload, finish."""
+
+from __future__ import annotations
+
+from gpugen_client.connection import Connection
+from gpugen_protocol import paths, wire
+from gpugen_protocol.events import Report
+from gpugen_protocol.worker import (
+    Beat,
+    ClaimRequest,
+    Completion,
+    Failure,
+    Lease,
+    Leases,
+    Release,
+    Reports,
+    Session,
+    SessionRequest,
+)
+
+
+class WorkerApi:
+    """The worker's side of the API. The registration token opens a session; its token does the rest.
+
+    Every method raises as `Connection.call`; a lease that is no longer ours raises LeaseLost.
+    """
+
+    def __init__(self, url: str, registration_token: str) -> None:
+        self._registration = Connection(url, registration_token)
+        self._connection = self._registration
+
+    def open_session(self, request: SessionRequest) -> Session:
+        """Introduce this worker; also the way back in after Unauthorized."""
+        session = self._registration.call("POST", paths.WORKER_SESSIONS(), Session, body=request)
+        self._use_token(session.token)
+        return session
+
+    def claim(self, request: ClaimRequest) -> tuple[Lease, ...]:
+        """Wait up to `request.wait_seconds` for work; an empty tuple when there was none."""
+        response = self._connection.send(
+            "POST",
+            paths.WORKER_CLAIMS(),
+            data=wire.encode(request),
+            headers={"Content-Type": "application/json"},
+            timeout=(5.0, request.wait_seconds + 15.0),
+        )
+        return wire.decode(response.content, Leases).leases if response.status_code == 200 else ()
+
+    def report(self, lease: str, events: tuple[Report, ...] = ()) -> Beat:
+        """Tell what happened; renews the lease."""
+        beat = self._connection.call(
+            "POST", paths.LEASE_EVENTS(lease=lease), Beat, body=Reports(events=events)
+        )
+        if beat.token:
+            self._use_token(beat.token)
+        return beat
+
+    def upload(self, lease: str, index: int, png: bytes) -> None:
+        """Hand over image `index`, as soon as it is ready."""
+        path = paths.LEASE_IMAGE(lease=lease, index=index)
+        self._connection.send(
+            "PUT", path, data=png, headers={"Content-Type": "image/png"}, timeout=(5.0, 120.0)
+        )
+
+    def complete(self, lease: str, completion: Completion) -> tuple[Lease, ...]:
+        """The task is done; gives the next leases if `completion.claim` asked for them."""
+        return self._connection.call(
+            "POST", paths.LEASE_COMPLETE(lease=lease), Leases, body=completion
+        ).leases
+
+    def fail(self, lease: str, failure: Failure) -> None:
+        """The task could not be done."""
+        self._connection.call("POST", paths.LEASE_FAIL(lease=lease), type(None), body=failure)
+
+    def release(self, lease: str, reason: str) -> None:
+        """Give the task back untouched."""
+        self._connection.call(
+            "POST", paths.LEASE_RELEASE(lease=lease), type(None), body=Release(reason=reason)
+        )
+
+    def _use_token(self, token: str) -> None:
+        self._connection = Connection(self._registration.url, token)

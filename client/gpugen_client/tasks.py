@@ -1,0 +1,68 @@
+"""What a user does with tasks: submit, look up, list, cancel, fetch images."""
+
+from __future__ import annotations
+
+import uuid
+
+from gpugen_client.connection import Connection
+from gpugen_protocol import paths
+from gpugen_protocol.events import EventPage
+from gpugen_protocol.health import Stats
+from gpugen_protocol.models import ModelList
+from gpugen_protocol.request import TaskRequest
+from gpugen_protocol.task import Task, TaskPage
+from gpugen_protocol.worker import WorkerList
+
+
+class Tasks:
+    """The user's side of the API over one connection. Every method raises as `Connection.call`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def submit(self, request: TaskRequest) -> Task:
+        """Put `request` in the queue. A retry after a lost answer does not make a second task."""
+        return self.connection.call(
+            "POST", paths.TASKS(), Task, body=request, headers={"Idempotency-Key": uuid.uuid4().hex}
+        )
+
+    def get(self, task: str) -> Task:
+        """The task as it is now."""
+        return self.connection.call("GET", paths.TASK(id=task), Task)
+
+    def list(self, *, state: str | None = None, limit: int = 50, cursor: str | None = None) -> TaskPage:
+        """One page of own tasks, newest first."""
+        params = {"state": state, "limit": limit, "cursor": cursor}
+        return self.connection.call("GET", paths.TASKS(), TaskPage, params=params)
+
+    def cancel(self, task: str) -> Task:
+        """Ask for the task to stop; a finished one stays as it is."""
+        return self.connection.call("POST", paths.TASK_CANCEL(id=task), Task)
+
+    def retry(self, task: str) -> Task:
+        """A new task with the same request."""
+        return self.connection.call("POST", paths.TASK_RETRY(id=task), Task)
+
+    def delete(self, task: str) -> None:
+        """Remove a finished task with its images."""
+        self.connection.call("DELETE", paths.TASK(id=task), type(None))
+
+    def events(self, task: str, after: int = 0) -> EventPage:
+        """The numbered events after number `after`."""
+        return self.connection.call("GET", paths.TASK_EVENTS(id=task), EventPage, params={"after": after})
+
+    def image(self, task: str, index: int) -> bytes:
+        """The PNG bytes of image `index`."""
+        return self.connection.send("GET", paths.TASK_IMAGE(id=task, index=index)).content
+
+    def models(self) -> ModelList:
+        """The models the server knows."""
+        return self.connection.call("GET", paths.MODELS(), ModelList)
+
+    def workers(self) -> WorkerList:
+        """The workers that showed themselves lately."""
+        return self.connection.call("GET", paths.WORKERS(), WorkerList)
+
+    def stats(self) -> Stats:
+        """How many tasks are in which state."""
+        return self.connection.call("GET", paths.STATS(), Stats)

@@ -1,0 +1,51 @@
+"""Every address of the service, spelt once: filled in by the client, matched by the server."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+PREFIX = "/api/v1"
+
+
+class Path:
+    """An address with named holes, as in `/tasks/{id}`."""
+
+    def __init__(self, template: str) -> None:
+        self.template = template
+
+    def __call__(self, **values: str | int) -> str:
+        """The address with its holes filled, each value escaped."""
+        return self.template.format(**{name: quote(str(value), safe="") for name, value in values.items()})
+
+    @property
+    def regex(self) -> str:
+        """A pattern with one named group a hole, for the router."""
+        return re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.template))
+
+    def __repr__(self) -> str:
+        return f"Path({self.template!r})"
+
+
+TASKS = Path(f"{PREFIX}/tasks")
+TASK = Path(f"{PREFIX}/tasks/{{id}}")
+TASK_CANCEL = Path(f"{PREFIX}/tasks/{{id}}/cancel")
+TASK_RETRY = Path(f"{PREFIX}/tasks/{{id}}/retry")
+TASK_EVENTS = Path(f"{PREFIX}/tasks/{{id}}/events")
+TASK_IMAGE = Path(f"{PREFIX}/tasks/{{id}}/images/{{index}}")
+EVENTS = Path(f"{PREFIX}/events")
+MODELS = Path(f"{PREFIX}/models")
+WORKERS = Path(f"{PREFIX}/workers")
+STATS = Path(f"{PREFIX}/stats")
+
+WORKER_SESSIONS = Path(f"{PREFIX}/worker/sessions")
+WORKER_CLAIMS = Path(f"{PREFIX}/worker/claims")
+LEASE_EVENTS = Path(f"{PREFIX}/worker/leases/{{lease}}/events")
+LEASE_IMAGE = Path(f"{PREFIX}/worker/leases/{{lease}}/images/{{index}}")
+LEASE_COMPLETE = Path(f"{PREFIX}/worker/leases/{{lease}}/complete")
+LEASE_FAIL = Path(f"{PREFIX}/worker/leases/{{lease}}/fail")
+LEASE_RELEASE = Path(f"{PREFIX}/worker/leases/{{lease}}/release")
+
+HEALTHZ = Path("/healthz")
+READYZ = Path("/readyz")
+OPENAPI = Path("/openapi.json")

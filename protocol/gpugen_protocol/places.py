@@ -1,0 +1,32 @@
+"""Where gpugen keeps things on a machine. Paths only: nothing here reads or writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+
+
+def data_dir(environ: Mapping[str, str]) -> Path:
+    """`GPUGEN_DATA_DIR`, or the user's data directory: database, images, models.toml, runtime file."""
+    named = environ.get("GPUGEN_DATA_DIR")
+    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("gpugen", appauthor=False))
+
+
+def config_file(environ: Mapping[str, str]) -> Path:
+    """`GPUGEN_CONFIG`, or `gpugen.toml` in the user's config directory."""
+    named = environ.get("GPUGEN_CONFIG")
+    if named:
+        return Path(named).expanduser()
+    return Path(platformdirs.user_config_dir("gpugen", appauthor=False)) / "gpugen.toml"
+
+
+def runtime_file(data: Path) -> Path:
+    """The 0600 file by which this user's programs find the private server of the data directory `data`."""
+    return data / "server.json"
+
+
+def registry_files(environ: Mapping[str, str]) -> tuple[Path, Path]:
+    """The files whose `[models.*]` tables extend the shipped registry, in order."""
+    return data_dir(environ) / "models.toml", config_file(environ)

@@ -1,0 +1,147 @@
+"""The worker's side of the API: sessions, claims, leases, and what a worker reports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from gpugen_protocol.events import Report
+from gpugen_protocol.request import ModelName, ResolvedRequest
+
+PROTOCOL_VERSION = 1  # raised when an older worker can no longer be served
+
+ShortText = Annotated[str, Meta(max_length=200)]
+MAX_REPORTS = 200  # in one post
+
+FailureCode = Literal[
+    "canceled",
+    "error",
+    "invalid_image",
+    "model_gated",
+    "model_incomplete",
+    "model_missing",
+    "model_not_safetensors",
+    "not_supported",
+    "out_of_memory",
+    "storage_full",
+    "timeout",
+]
+
+
+class SessionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A worker introduces itself."""
+
+    name: ShortText
+    models: tuple[ModelName, ...] = ()
+    memory_bytes: Annotated[int, Meta(ge=0)] = 0
+    version: ShortText
+    protocol: int = PROTOCOL_VERSION
+    device: ShortText = ""
+    libraries: dict[str, ShortText] = {}
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """The server's answer: a session token and the rhythm to keep, all in seconds."""
+
+    worker_id: str
+    token: str
+    expires_in: float
+    lease_seconds: float
+    heartbeat_seconds: float
+    poll_seconds: float
+    idle_seconds: float | None = None
+
+
+class ClaimRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ask for work and wait for it up to `wait_seconds`."""
+
+    wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 30.0
+    models: tuple[ModelName, ...] = ()
+    loaded: tuple[ModelName, ...] = ()
+    max: Annotated[int, Meta(ge=1, le=8)] = 1
+
+
+class WorkerTask(Struct, frozen=True, kw_only=True):
+    """What a worker is told of a task: what to draw, and which attempt this is."""
+
+    id: str
+    request: ResolvedRequest
+    attempt: int
+    max_attempts: int
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """The right to work on a task for `expires_in` seconds; every post on it renews it."""
+
+    id: str
+    expires_in: float
+    task: WorkerTask
+    uploads: Literal["server", "bucket"] = "server"
+
+
+class Leases(Struct, frozen=True, kw_only=True):
+    """The tasks a claim brought."""
+
+    leases: tuple[Lease, ...] = ()
+
+
+class Reports(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happened since the last post; an empty list is a plain heartbeat."""
+
+    events: Annotated[tuple[Report, ...], Meta(max_length=MAX_REPORTS)] = ()
+
+
+class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The server's answer to a post: go on or stop, for how long the lease holds, whether anyone watches."""
+
+    lease_seconds: float
+    cancel: bool = False
+    previews: bool = True
+    token: str | None = None
+
+
+class Completion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The task is done; with `claim` the next one is claimed in the same request."""
+
+    loading_seconds: float | None = None
+    drawing_seconds: float | None = None
+    claim: ClaimRequest | None = None
+
+
+class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The task could not be done; a retryable failure leaves it to another attempt."""
+
+    code: FailureCode
+    message: Annotated[str, Meta(max_length=2000)]
+    hint: Annotated[str, Meta(max_length=500)] = ""
+    retryable: bool = False
+
+
+class Release(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The worker gives the task back untouched; this does not count against it."""
+
+    reason: ShortText = ""
+
+
+class Worker(Struct, frozen=True, kw_only=True):
+    """A worker as users see it."""
+
+    id: str
+    name: str
+    state: Literal["idle", "busy", "draining", "gone"]
+    models: tuple[str, ...]
+    device: str
+    version: str
+    memory_bytes: int
+    task: str | None = None
+    started_at: str
+    seen_at: str
+
+
+class WorkerList(Struct, frozen=True, kw_only=True):
+    """All workers that showed themselves lately, and what the autoscaler does."""
+
+    workers: tuple[Worker, ...]
+    autoscaler: str = "none"
+    autoscaler_text: str = ""

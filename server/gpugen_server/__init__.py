@@ -1,0 +1,1 @@
+"""The light server: API, queue, live updates, images."""

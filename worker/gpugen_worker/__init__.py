@@ -1,0 +1,1 @@
+"""Draws: pulls tasks over HTTP, runs them with diffusers, uploads the images."""
