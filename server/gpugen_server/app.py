@@ -1,0 +1,160 @@
+"""The composition root: where database, queue, bus, images and routes meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from gpugen_protocol.errors import GpugenError
+from gpugen_protocol.models import Registry, parse_registry
+from gpugen_server.database import Database
+from gpugen_server.events.bus import Bus
+from gpugen_server.events.entry import Entry
+from gpugen_server.events.hub import Hub
+from gpugen_server.images.codec import max_upload
+from gpugen_server.images.directory import Directory
+from gpugen_server.queue import reap
+from gpugen_server.settings import Settings
+from gpugen_server.tokens.gate import Gate
+from gpugen_server.web.application import make_application
+from gpugen_server.web.dispatch import Dispatcher
+from gpugen_server.web.services import Services
+
+STOP_SECONDS = 5.0  # for requests that are being answered when the server stops
+IMAGE_THREADS = 2
+_LARGEST_BODY = max_upload(2048, 2048)
+
+logger = logging.getLogger(__name__)
+
+
+class Server:
+    """A gpugen server inside the running event loop.
+
+    Args:
+        settings: where to listen, where to keep things, the rhythm of leases.
+        redis: a URL, or keyword arguments of `redis.asyncio.Redis`.
+        registry: the models; None: those shipped and those of `models.toml` in the data directory.
+    """
+
+    def __init__(
+        self, settings: Settings, redis: str | dict[str, Any], registry: Registry | None = None
+    ) -> None:
+        self.settings = settings
+        self.database = Database(settings.database, settings.synchronous, self._on_commit)
+        self.port = 0
+        self._on_queued: list[Callable[[], None]] = []
+        self._dispatcher = Dispatcher(self.database, settings.heartbeat_seconds)
+        self._on_queued.append(self._dispatcher.wake)
+        self._hub = Hub(self._queued)
+        self._bus = Bus(redis, self._hub)
+        self._services = Services(
+            settings=settings,
+            registry=registry or _registry(settings),
+            database=self.database,
+            gate=Gate(self.database),
+            hub=self._hub,
+            dispatcher=self._dispatcher,
+            images=Directory(settings.images),
+            pool=ThreadPoolExecutor(IMAGE_THREADS, thread_name_prefix="gpugen-images"),
+        )
+        self._http: HTTPServer | None = None
+        self._reaper: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def last_use(self) -> float:
+        """The moment (time.monotonic) of the last request that carried a good token."""
+        return self._services.last_request
+
+    @property
+    def watchers(self) -> int:
+        """How many websockets are open."""
+        return len(self._hub)
+
+    def on_queued(self, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever a task became ready for a worker."""
+        self._on_queued.append(callback)
+
+    def describe_autoscaler(self, text: Callable[[], str]) -> None:
+        """Let `GET /workers` show what `text()` says."""
+        self._services.autoscaler_text = text
+
+    async def start(self) -> None:
+        """Bring the database up to date and accept requests.
+
+        Raises:
+            OSError: the address cannot be listened on.
+            GpugenError: a part cannot start; the sentence says why.
+        """
+        sockets = bind_sockets(self.settings.port, self.settings.host)
+        self.port = sockets[0].getsockname()[1]
+        try:
+            await self.database.start()
+            await self._services.off_loop(self._services.images.prepare)
+            await self.database.run(reap.spare, self.settings.lease_seconds)
+        except BaseException:
+            for socket in sockets:
+                socket.close()
+            raise
+        await self._bus.start()
+        self._reaper = asyncio.create_task(self._reap_forever())
+        self._http = HTTPServer(
+            make_application(self._services),
+            max_body_size=_LARGEST_BODY,
+            idle_connection_timeout=120.0,
+            xheaders=False,
+        )
+        self._http.add_sockets(sockets)
+
+    async def stop(self) -> None:
+        """Take no more requests, answer those that came, say good-bye to websockets, close everything."""
+        if self._http is not None:
+            self._http.stop()
+            self._dispatcher.close()
+            for socket in list(self._services.sockets):
+                socket.close(1001, "the server stops")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._services.idle()
+            await self._http.close_all_connections()
+        if self._reaper is not None:
+            self._reaper.cancel()
+            await asyncio.gather(self._reaper, return_exceptions=True)
+        await self._bus.stop()
+        await self.database.close()
+        self._services.pool.shutdown()
+
+    def _on_commit(self, entries: list[Entry]) -> None:
+        self._bus.publish(entries)
+        if any(entry.state == "queued" for entry in entries):
+            self._queued()  # those who wait here need not wait for Redis
+
+    def _queued(self) -> None:
+        for callback in self._on_queued:
+            callback()
+
+    async def _reap_forever(self) -> None:
+        """Claims take expired leases back themselves; this is for when nobody claims."""
+        while True:
+            await asyncio.sleep(min(self.settings.heartbeat_seconds, self.settings.lease_seconds) / 2)
+            try:
+                await self.database.run(reap.reap)
+            except GpugenError as error:
+                logger.warning("expired leases could not be looked for: %s", error)
+
+
+def _registry(settings: Settings) -> Registry:
+    own = settings.data / "models.toml"
+    return parse_registry({str(own): own.read_text(encoding="utf-8")} if own.is_file() else {})

@@ -1,0 +1,1 @@
+"""Workers come when tasks wait: how many are wanted, and where they come from."""

@@ -1,0 +1,1 @@
+"""Numbered events: written once, stored, broadcast, and followed by watchers."""

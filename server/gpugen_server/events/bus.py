@@ -1,0 +1,182 @@
+"""Carries events between server processes over one Redis stream. Without Redis, this process serves its own.
+
+Nothing depends on what travels here: numbered events are in the database, and a watcher that sees a hole
+reads there. So every failure ends in one place: mark the bus degraded, deliver locally, and try again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from gpugen_protocol.errors import describe
+from gpugen_server.events.entry import Entry
+from gpugen_server.events.hub import Hub
+
+STREAM = "gpugen:events"
+MAX_LENGTH = 20_000
+_BATCH = 500
+_TIMEOUT = 1.0  # seconds for one answer of Redis
+_BLOCK = 2.0  # seconds one read waits for news
+_AGAIN = 0.5  # seconds between two tries to get Redis back
+_FAILURES = (RedisError, OSError, TimeoutError)
+
+logger = logging.getLogger(__name__)
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Entry).decode
+
+
+class Bus:
+    """One process's end of the stream.
+
+    Args:
+        redis: a URL, or keyword arguments of `redis.asyncio.Redis`.
+        hub: where everything that arrives is handed to.
+    """
+
+    def __init__(self, redis: str | dict[str, Any], hub: Hub) -> None:
+        self._hub = hub
+        self._out: deque[Entry] = deque()
+        self._filled, self._sent = asyncio.Event(), asyncio.Event()
+        self._sent.set()
+        self._writer = _client(redis, _TIMEOUT)
+        self._reader = _client(redis, _BLOCK + _TIMEOUT)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def degraded(self) -> bool:
+        """Whether Redis does not answer; then only this process's watchers get live events."""
+        return self._hub.degraded
+
+    async def start(self) -> None:
+        """Begin to read and write; a Redis that is not there is waited for in the background."""
+        last = "0-0"
+        try:
+            last = await self._newest()
+        except _FAILURES as error:
+            self._degrade(error)
+        self._tasks = [
+            asyncio.create_task(self._write_forever()),
+            asyncio.create_task(self._read_forever(last)),
+            asyncio.create_task(self._recover_forever()),
+        ]
+
+    def publish(self, entries: list[Entry]) -> None:
+        """Send `entries` to all processes, soon; never fails and never waits."""
+        self._out.extend(entries)
+        self._sent.clear()
+        self._filled.set()
+
+    async def stop(self) -> None:
+        """Send what is left and let go of Redis."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TIMEOUT):
+                await self._sent.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for client in (self._writer, self._reader):
+            with contextlib.suppress(*_FAILURES):
+                await client.aclose()
+
+    async def _newest(self) -> str:
+        found: Any = await self._writer.xrevrange(STREAM, count=1)
+        return found[0][0].decode() if found else "0-0"
+
+    async def _write_forever(self) -> None:
+        while True:
+            await self._filled.wait()
+            batch = [self._out[index] for index in range(min(_BATCH, len(self._out)))]
+            if not await self._write(batch):
+                self._hub.deliver(batch)
+            for _ in batch:
+                self._out.popleft()
+            if not self._out:
+                self._filled.clear()
+                self._sent.set()
+
+    async def _write(self, batch: list[Entry]) -> bool:
+        if self.degraded:
+            return False
+        try:
+            async with self._writer.pipeline(transaction=False) as pipeline:
+                for entry in batch:
+                    pipeline.xadd(STREAM, {"e": _encode(entry)}, maxlen=MAX_LENGTH, approximate=True)
+                await pipeline.execute()
+        except _FAILURES as error:
+            self._degrade(error)
+            return False
+        return True
+
+    async def _read_forever(self, last: str) -> None:
+        while True:
+            try:
+                found = await self._reader.xread({STREAM: last}, count=_BATCH, block=int(_BLOCK * 1000))
+            except _FAILURES as error:
+                self._degrade(error)
+                await asyncio.sleep(_AGAIN)
+                continue
+            for name, fields in _entries(found):
+                last = name
+                self._take(fields)
+
+    def _take(self, fields: dict[bytes, bytes]) -> None:
+        packed = fields.get(b"e")
+        if packed is None:
+            self._hub.resync()
+            return
+        try:
+            entry = _decode(packed)
+        except msgspec.DecodeError as error:
+            logger.warning("an entry of another version on the bus was skipped: %s", error)
+            return
+        self._hub.deliver((entry,))
+
+    async def _recover_forever(self) -> None:
+        """While degraded, try to write; the entry written makes every process look for what it missed."""
+        while True:
+            await asyncio.sleep(_AGAIN)
+            if not self.degraded:
+                continue
+            try:
+                await self._writer.xadd(STREAM, {"resync": b"1"}, maxlen=MAX_LENGTH, approximate=True)
+            except _FAILURES:
+                continue
+            logger.info("redis answers again")
+            self._hub.set_degraded(False)
+            self._hub.resync()
+
+    def _degrade(self, error: BaseException) -> None:
+        if not self.degraded:
+            logger.warning("redis does not answer, live updates are degraded: %s", describe(error))
+            self._hub.set_degraded(True)
+
+
+def _client(redis: str | dict[str, Any], timeout: float) -> Redis:
+    limits: dict[str, Any] = {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": _TIMEOUT,
+        "retry": Retry(NoBackoff(), 0),
+        "decode_responses": False,
+    }
+    if isinstance(redis, str):
+        return Redis.from_url(redis, **limits)
+    return Redis(**{**redis, **limits})
+
+
+def _entries(found: Any) -> list[tuple[str, dict[bytes, bytes]]]:
+    """The entries of an XREAD answer, of which there is a dict and a list form."""
+    streams = found.values() if isinstance(found, dict) else [entries for _, entries in found or ()]
+    flat: list[tuple[str, dict[bytes, bytes]]] = []
+    for entries in streams:
+        flat.extend((name.decode(), fields) for name, fields in entries)
+    return flat

@@ -1,0 +1,93 @@
+"""Hands what the bus brings to the watchers of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from gpugen_server.events.entry import Entry
+from gpugen_server.events.watcher import Watcher
+
+DEGRADED = ("live_updates_degraded", "Progress and previews may be missing; results still arrive.")
+RESTORED = ("live_updates_restored", "Live updates are back.")
+
+
+class Hub:
+    """Who watches what.
+
+    Args:
+        on_queued: called when a task became ready for a worker, wherever that happened.
+    """
+
+    def __init__(self, on_queued: Callable[[], None]) -> None:
+        self.degraded = False
+        self._on_queued = on_queued
+        self._by_task: dict[str, set[Watcher]] = {}
+        self._everything: set[Watcher] = set()
+        self._all: set[Watcher] = set()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def join(self, watcher: Watcher) -> None:
+        """A socket opened."""
+        self._all.add(watcher)
+        if self.degraded:
+            watcher.notice(*DEGRADED)
+
+    def leave(self, watcher: Watcher) -> None:
+        """A socket closed."""
+        self._all.discard(watcher)
+        self._everything.discard(watcher)
+        for task in watcher.tasks:
+            self.unfollow(watcher, task)
+        watcher.close()
+
+    def follow(self, watcher: Watcher, task: str, after: int) -> None:
+        """Begin to tell `watcher` about `task`, from number `after` on."""
+        self._by_task.setdefault(task, set()).add(watcher)
+        watcher.follow(task, after)
+
+    def follow_everything(self, watcher: Watcher) -> None:
+        """Tell `watcher` about all tasks that it may see."""
+        watcher.everything = True
+        self._everything.add(watcher)
+
+    def unfollow(self, watcher: Watcher, task: str) -> None:
+        """Stop telling `watcher` about `task`."""
+        watcher.unfollow(task)
+        watchers = self._by_task.get(task, set())
+        watchers.discard(watcher)
+        if not watchers:
+            self._by_task.pop(task, None)
+
+    def unfollow_everything(self, watcher: Watcher) -> None:
+        """Stop telling `watcher` about tasks that it did not name."""
+        watcher.everything = False
+        self._everything.discard(watcher)
+
+    def watched(self, task: str, user: str) -> bool:
+        """Whether anyone in this process watches `task` of `user`."""
+        return task in self._by_task or any(w.owner in (None, user) for w in self._everything)
+
+    def deliver(self, entries: Iterable[Entry]) -> None:
+        """Hand entries to whoever watches their tasks."""
+        for entry in entries:
+            if entry.state == "queued":
+                self._on_queued()
+            for watcher in self._by_task.get(entry.task, ()):
+                watcher.offer(entry)
+            for watcher in self._everything:
+                if watcher.owner in (None, entry.user):
+                    watcher.offer(entry)
+
+    def resync(self) -> None:
+        """The bus may have lost something: let every watcher look."""
+        for watcher in self._all:
+            watcher.resync()
+
+    def set_degraded(self, degraded: bool) -> None:
+        """Say once to everybody that the bus went away or came back."""
+        if degraded != self.degraded:
+            self.degraded = degraded
+            for watcher in self._all:
+                watcher.notice(*(DEGRADED if degraded else RESTORED))

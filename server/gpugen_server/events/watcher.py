@@ -1,0 +1,165 @@
+"""Follows tasks for one socket: a snapshot, then every number once and in order, whatever the bus lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from gpugen_protocol import wire
+from gpugen_protocol.clock import rfc3339
+from gpugen_protocol.errors import GpugenError, NotFound
+from gpugen_protocol.events import NoticeEvent, SnapshotEvent
+from gpugen_protocol.state import TERMINAL
+from gpugen_server.database import Database
+from gpugen_server.events.entry import Entry
+from gpugen_server.events.outbound import Outbound
+from gpugen_server.queue import search
+
+PAGE = 500  # events read at once
+_FINISHED_KEPT = 500  # finished tasks that a watcher of all tasks remembers
+
+logger = logging.getLogger(__name__)
+
+
+class Cursor(Struct):
+    """How far one task was told: `last` is the last number sent, `newest` the last one heard of."""
+
+    last: int
+    newest: int = 0
+    reading: bool = False
+    finished: bool = False
+
+
+class Watcher:
+    """One client's view.
+
+    Args:
+        owner: whose tasks it may see; None: everybody's.
+        live_after: gives the moment after which a worker was seen if it is alive.
+    """
+
+    def __init__(self, database: Database, owner: str | None, live_after: Callable[[], float]) -> None:
+        self.owner = owner
+        self.everything = False
+        self.outbound = Outbound()
+        self._database = database
+        self._live_after = live_after
+        self._cursors: dict[str, Cursor] = {}
+        self._readers: set[asyncio.Task[None]] = set()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks it follows."""
+        return tuple(self._cursors)
+
+    def follow(self, task: str, after: int) -> None:
+        """Send a snapshot of `task`, then what happened after number `after`, then what happens."""
+        self._cursors.pop(task, None)
+        self._start(task, after)
+
+    def unfollow(self, task: str) -> None:
+        """Stop telling about `task`."""
+        self._cursors.pop(task, None)
+
+    def offer(self, entry: Entry) -> None:
+        """Take what the bus brought."""
+        cursor = self._cursors.get(entry.task)
+        if cursor is None:
+            if self.everything:
+                self._start(entry.task, 0)
+            return
+        if cursor.reading:
+            cursor.newest = max(cursor.newest, entry.seq)
+        elif entry.seq == 0:
+            self._tell_live(entry, cursor)
+        elif entry.seq == cursor.last + 1:
+            self._tell(cursor, entry.seq, entry.body)
+            if entry.state in TERMINAL:
+                self._finish(cursor)
+        elif entry.seq > cursor.last:
+            self._read(entry.task, cursor, first=False)
+
+    def resync(self) -> None:
+        """Read what was missed, for the bus may have lost something."""
+        for task, cursor in self._cursors.items():
+            if not cursor.finished and not cursor.reading:
+                self._read(task, cursor, first=False)
+
+    def notice(self, code: str, message: str) -> None:
+        """Say something about the connection itself."""
+        event = NoticeEvent(at=rfc3339(time.time()), code=code, message=message)
+        self.outbound.put(wire.encode(event))
+
+    def close(self) -> None:
+        """Stop reading."""
+        for reader in self._readers:
+            reader.cancel()
+        self._cursors.clear()
+
+    def _start(self, task: str, after: int) -> None:
+        cursor = self._cursors[task] = Cursor(after)
+        self._read(task, cursor, first=True)
+
+    def _read(self, task: str, cursor: Cursor, *, first: bool) -> None:
+        cursor.reading = True
+        reader = asyncio.create_task(self._catch_up(task, cursor, first))
+        self._readers.add(reader)
+        reader.add_done_callback(self._readers.discard)
+
+    async def _catch_up(self, task: str, cursor: Cursor, first: bool) -> None:
+        """Send from the database until nothing newer is known."""
+        try:
+            if first:
+                await self._send_snapshot(task, cursor)
+            while self._cursors.get(task) is cursor and await self._send_page(task, cursor):
+                await self.outbound.room()
+        except NotFound as error:
+            self._cursors.pop(task, None)
+            self.notice(error.code, error.message)
+        except GpugenError as error:  # the database is away: the client resumes by number
+            logger.warning("events of %s could not be read: %s", task, error)
+            self.notice("live_updates_degraded", error.message)
+        finally:
+            cursor.reading = False
+
+    async def _send_snapshot(self, task: str, cursor: Cursor) -> None:
+        found = await self._database.run(search.snapshot, task, self.owner, self._live_after())
+        if self._cursors.get(task) is not cursor:
+            return
+        cursor.last = min(cursor.last, found.last_seq)
+        cursor.newest = max(cursor.newest, found.last_seq)
+        event = SnapshotEvent(task=task, at=rfc3339(time.time()), seq=found.last_seq, data=found.task)
+        self.outbound.put(wire.encode(event))
+        if found.task.finished:
+            self._finish(cursor)
+
+    async def _send_page(self, task: str, cursor: Cursor) -> bool:
+        """Send the next numbers; gives whether there may be more."""
+        last, found = await self._database.run(search.events, task, self.owner, cursor.last, PAGE)
+        if self._cursors.get(task) is not cursor:
+            return False
+        for body in found:
+            self._tell(cursor, cursor.last + 1, body)
+        return bool(found) and max(last, cursor.newest) > cursor.last
+
+    def _tell(self, cursor: Cursor, seq: int, body: bytes) -> None:
+        cursor.last = seq
+        self.outbound.put(body)
+
+    def _tell_live(self, entry: Entry, cursor: Cursor) -> None:
+        if not cursor.finished:
+            self.outbound.put_live((entry.task, entry.kind), entry.body)
+
+    def _finish(self, cursor: Cursor) -> None:
+        cursor.finished = True
+        if self.everything and len(self._cursors) > 2 * _FINISHED_KEPT:
+            self._forget()
+
+    def _forget(self) -> None:
+        finished = [task for task, cursor in self._cursors.items() if cursor.finished]
+        for task in finished[:-_FINISHED_KEPT]:
+            del self._cursors[task]

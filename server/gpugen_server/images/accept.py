@@ -1,0 +1,116 @@
+"""The rows of images: which file is image `index` of a task, accepted from which attempt."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from gpugen_protocol.errors import Conflict, NotFound
+from gpugen_protocol.events import ImageEvent
+from gpugen_protocol.request import ResolvedRequest
+from gpugen_server.database import Store
+from gpugen_server.events import log
+from gpugen_server.images.codec import Encoded
+from gpugen_server.queue import lease as leases
+from gpugen_server.queue import records
+from gpugen_server.queue.lease import Held
+
+
+class Place(NamedTuple):
+    """Where an upload will go: the attempt it belongs to, and what it must show."""
+
+    task: str
+    attempt: int
+    request: ResolvedRequest
+
+
+class Arrival(Struct, frozen=True):
+    """An image that was checked and written, but is not the task's yet.
+
+    Attributes:
+        file: its name in the image store.
+    """
+
+    lease: str
+    worker: str
+    index: int
+    encoded: Encoded
+    file: str
+
+
+class Stored(NamedTuple):
+    """An accepted image."""
+
+    file: str
+    sha256: str
+
+
+def expect(store: Store, lease: str, worker: str, index: int) -> Place:
+    """Where image `index` of the leased task will go.
+
+    Raises:
+        LeaseLost: the lease is not the current one.
+        NotFound: the task has no such image.
+    """
+    held = leases.hold(store, lease, worker)
+    request = held.resolved
+    if not 0 <= index < request.n:
+        raise NotFound(f"The task asks for {request.n} image(s), counted from 0; there is no image {index}.")
+    return Place(held.task.id, held.attempt, request)
+
+
+def accept(store: Store, arrival: Arrival, seconds: float) -> list[str]:
+    """Make it the task's image; renews the lease for `seconds`. Gives the files that are not needed any more.
+
+    Raises:
+        LeaseLost: the lease is not the current one.
+        Conflict: this attempt sent another image before.
+    """
+    held = leases.hold(store, arrival.lease, arrival.worker)
+    known = store.row(
+        "SELECT attempt, source, file FROM images WHERE task_num = ? AND idx = ?",
+        held.task.num,
+        arrival.index,
+    )
+    if known is not None and known[0] == held.attempt:
+        if known[1] != arrival.encoded.source:
+            raise Conflict(f"Image {arrival.index} is already here, with other bytes.")
+        return [arrival.file]
+    _write(store, held, arrival)
+    leases.renew(store, held, seconds)
+    return [] if known is None else [known[2]]
+
+
+def find(store: Store, task: str, user: str | None, index: int) -> Stored:
+    """The file of image `index`.
+
+    Raises:
+        NotFound: `user` has no such task, or the image is not there (yet).
+    """
+    record = records.find(store, task, user)
+    found = store.row("SELECT file, sha256 FROM images WHERE task_num = ? AND idx = ?", record.num, index)
+    if found is None:
+        raise NotFound(f"Task {task} has no image {index}.", hint=f"The task is {record.state}.")
+    return Stored(*found)
+
+
+def _write(store: Store, held: Held, arrival: Arrival) -> None:
+    request, encoded = held.resolved, arrival.encoded
+    seed = request.seeds[arrival.index]
+    store.change(
+        "INSERT OR REPLACE INTO images"
+        " (task_num, idx, attempt, seed, width, height, bytes, sha256, source, file)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        held.task.num,
+        arrival.index,
+        held.attempt,
+        seed,
+        request.width,
+        request.height,
+        len(encoded.png),
+        encoded.sha256,
+        encoded.source,
+        arrival.file,
+    )
+    log.append(store, held.task, ImageEvent, index=arrival.index, sha256=encoded.sha256, seed=seed)

@@ -1,0 +1,106 @@
+"""Keeps image files in a folder. Blocking: runs in a thread.
+
+A file is written under a name that no other attempt uses and becomes visible by an atomic rename; which
+file is an image of a task is decided by the database alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+from pathlib import Path
+
+from gpugen_protocol.errors import NotFound, StorageFull, Unavailable
+
+_NAME = re.compile(r"[0-9a-z]{5}/[0-9a-z]{26}-\d{1,2}-\d{1,6}-[0-9a-f]{8}\.png")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Directory:
+    """The image store of `file:///...`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def prepare(self) -> None:
+        """Make the folder, and drop what an interrupted write left.
+
+        Raises:
+            Unavailable: the folder cannot be made or written to.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise Unavailable(f"The image folder {self.root} cannot be made: {error.strerror}.") from None
+        self.check()
+        for left in self.root.glob("*/*.part"):
+            left.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Raises Unavailable if nothing can be written here."""
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            raise Unavailable(f"The image folder {self.root} cannot be written to.")
+
+    def write(self, task: str, index: int, attempt: int, png: bytes) -> str:
+        """Keep `png`, safe against power loss; gives its name in this store.
+
+        Raises:
+            StorageFull: the disk is full; nothing is left behind.
+            Unavailable: the disk refuses.
+        """
+        name = f"{task[:5]}/{task}-{index}-{attempt}-{secrets.token_hex(4)}.png"
+        final = self._path(name)
+        part = final.with_suffix(".part")
+        try:
+            final.parent.mkdir(exist_ok=True, mode=0o700)
+            _write_through(part, png)
+            part.rename(final)
+            _sync_folder(final.parent)
+        except OSError as error:
+            for left in (part, final):
+                with contextlib.suppress(OSError):
+                    left.unlink(missing_ok=True)
+            if error.errno in _FULL:
+                raise StorageFull(hint="Free space on the server's disk; the image was not kept.") from None
+            raise Unavailable(f"The image cannot be stored: {error.strerror}.", retry_after=5.0) from None
+        return name
+
+    def read(self, name: str) -> bytes:
+        """The bytes kept under `name`.
+
+        Raises:
+            NotFound: the file is gone.
+        """
+        try:
+            return self._path(name).read_bytes()
+        except OSError:
+            raise NotFound("The file of this image is gone from the server's image folder.") from None
+
+    def remove(self, names: list[str]) -> None:
+        """Drop files; those that are gone already do not matter."""
+        for name in names:
+            with contextlib.suppress(OSError):
+                self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        assert _NAME.fullmatch(name), name  # names come from ids of ours, never from outside
+        return self.root / name
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

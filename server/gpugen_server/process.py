@@ -1,0 +1,219 @@
+"""A server process, from folder, lock and Redis to the announcement that it serves, and all the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gpugen_protocol import __version__, places, wire
+from gpugen_protocol.clock import rfc3339
+from gpugen_protocol.errors import Misconfigured
+from gpugen_protocol.local import RuntimeFile
+from gpugen_protocol.models import Registry, parse_registry
+from gpugen_server import data_directory, log, private_file
+from gpugen_server import settings as settings_module
+from gpugen_server.app import Server
+from gpugen_server.autoscale.local import LocalProvider
+from gpugen_server.autoscale.scaler import Autoscaler
+from gpugen_server.embedded_redis import EmbeddedRedis
+from gpugen_server.idle import until_idle
+from gpugen_server.keys import Keys
+from gpugen_server.settings import Settings
+from gpugen_server.web.services import LIVE_BEATS
+
+LONGEST_STOP = 9.5  # seconds after a signal until the process ends, come what may
+
+logger = structlog.get_logger(__name__)
+
+
+def run(flags: Mapping[str, Any], environ: Mapping[str, str], ready_file: Path | None) -> None:
+    """Serve until a signal comes, or a private server is idle.
+
+    Raises:
+        GpugenError: it cannot serve; the sentence says why and what to do.
+    """
+    private = {"host": "127.0.0.1", "port": 0, "autoscaler": "local"} if flags.get("private") else {}
+    settings = settings_module.read({**flags, **private}, environ)
+    os.umask(0o077)
+    log.configure(settings.log_format)
+    if settings.private:
+        log.only_troubles("gpugen_server.access")  # its file can only be put aside at a start
+    data_directory.prepare(settings)
+    with data_directory.held(settings), contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(settings, environ, ready_file))
+
+
+async def serve(settings: Settings, environ: Mapping[str, str], ready_file: Path | None) -> None:
+    """As `run`, in a data directory that is prepared and held."""
+    stop = _stop_signal()
+    keys = Keys.renew(settings)
+    _check_host(settings, keys)
+    async with AsyncExitStack() as stack:
+        redis = settings.redis_url or await stack.enter_async_context(
+            EmbeddedRedis(settings.data, settings.logs)
+        )
+        server = await stack.enter_async_context(_listening(Server(settings, redis, _registry(environ))))
+        if settings.autoscaler == "local":
+            await stack.enter_async_context(_scaling(settings, server, keys.worker, environ))
+        _announce(settings, server, keys, ready_file, stack)
+        await _until_the_end(settings, server, stop)
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT; from then on the process has LONGEST_STOP seconds."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def on_signal(number: int, _frame: object) -> None:
+        if not stop.is_set():
+            deadline = threading.Timer(LONGEST_STOP, os._exit, [1])
+            deadline.daemon = True
+            deadline.start()
+        loop.call_soon_threadsafe(stop.set)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return stop
+
+
+def _check_host(settings: Settings, keys: Keys) -> None:
+    if _is_loopback(settings.host) or keys.exist:
+        return
+    raise Misconfigured(
+        f"The server would listen on {settings.host} for other machines, but nobody has a token for it.",
+        hint="Make one first: gpugen token create --scope user",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _registry(environ: Mapping[str, str]) -> Registry:
+    """The shipped models with those of the user's files over them."""
+    files = [path for path in places.registry_files(environ) if path.is_file()]
+    try:
+        return parse_registry({str(path): path.read_text(encoding="utf-8") for path in files})
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"The model registry cannot be read: {error}.") from None
+
+
+@asynccontextmanager
+async def _listening(server: Server) -> AsyncIterator[Server]:
+    try:
+        await server.start()
+    except OSError as error:
+        await server.stop()
+        raise _cannot_listen(server.settings, error) from None
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> Misconfigured:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return Misconfigured(
+            f"Something else listens on {where} already.", hint="Choose another --port; 0 takes a free one."
+        )
+    if error.errno == errno.EACCES:
+        return Misconfigured(f"This user may not listen on {where}.", hint="Choose a --port above 1023.")
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return Misconfigured(f"{settings.host} is not an address of this machine.", hint="Check --host.")
+    return Misconfigured(f"The server cannot listen on {where}: {error.strerror or error}.")
+
+
+@asynccontextmanager
+async def _scaling(
+    settings: Settings, server: Server, token: str, environ: Mapping[str, str]
+) -> AsyncIterator[Autoscaler]:
+    token_file = settings.data / "worker-token"
+    private_file.write(token_file, token.encode())
+    provider = LocalProvider(settings, url=_own_url(settings, server), token_file=token_file, environ=environ)
+    scaler = Autoscaler(
+        server.database,
+        provider,
+        max_workers=settings.max_workers,
+        live_seconds=LIVE_BEATS * settings.heartbeat_seconds,
+    )
+    server.on_queued(scaler.wake)
+    server.describe_autoscaler(scaler.describe)
+    await scaler.start()
+    try:
+        yield scaler
+    finally:
+        await scaler.stop()
+        token_file.unlink(missing_ok=True)
+
+
+def _own_url(settings: Settings, server: Server) -> str:
+    """How a process on this machine calls the server, whatever it listens on."""
+    if settings.host in {"", "0.0.0.0"}:  # noqa: S104
+        return f"http://127.0.0.1:{server.port}"
+    host = "::1" if settings.host == "::" else settings.host
+    return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+
+
+def _announce(
+    settings: Settings, server: Server, keys: Keys, ready_file: Path | None, stack: AsyncExitStack
+) -> None:
+    """Requests are accepted: say so, until the end."""
+    url = _own_url(settings, server)
+    logger.info("serving", url=url, version=__version__, data=settings.data_dir)
+    if settings.private:
+        runtime = RuntimeFile(
+            url=url,
+            pid=os.getpid(),
+            token=keys.user,
+            version=__version__,
+            prefix=sys.prefix,
+            started_at=rfc3339(time.time()),
+        )
+        _publish(places.runtime_file(settings.data), wire.encode(runtime), stack)
+    if ready_file is not None:
+        _publish(ready_file, wire.encode({"url": url, "pid": os.getpid()}), stack)
+
+
+def _publish(path: Path, content: bytes, stack: AsyncExitStack) -> None:
+    try:
+        private_file.write(path, content)
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be written: {error.strerror}.") from None
+    stack.callback(path.unlink, missing_ok=True)
+
+
+async def _until_the_end(settings: Settings, server: Server, stop: asyncio.Event) -> None:
+    ends = [asyncio.create_task(_wait(stop), name="told to stop")]
+    if settings.private:
+        idle = until_idle(
+            server.database,
+            last_use=lambda: server.last_use,
+            watchers=lambda: server.watchers,
+            seconds=settings.server_idle_exit,
+        )
+        ends.append(asyncio.create_task(idle, name="idle"))
+    done, pending = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    logger.info("stopping", why=done.pop().get_name())
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()

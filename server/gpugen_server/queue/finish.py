@@ -1,0 +1,126 @@
+"""End an attempt: done, failed, or given back. Only the current lease can; a post sent twice counts once."""
+
+from __future__ import annotations
+
+from gpugen_protocol import wire
+from gpugen_protocol.errors import Conflict
+from gpugen_protocol.events import PhaseEvent, StateEvent
+from gpugen_protocol.state import State
+from gpugen_protocol.task import TaskFailure
+from gpugen_protocol.worker import Completion, Failure
+from gpugen_server.database import Store
+from gpugen_server.events import log
+from gpugen_server.events.log import TaskKey
+from gpugen_server.queue import lease as leases
+from gpugen_server.queue.lease import Held
+
+# One statement that re-checks lease and state decides; whoever comes later finds no row.
+_END = """
+UPDATE tasks SET
+  state = ?, phase = 'done', phase_text = ?, progress = NULL, error = ?, finished_at = ?,
+  ended_lease = lease, ended_as = ?, lease = NULL, lease_until = NULL
+WHERE num = ? AND lease = ? AND state = 'running'
+"""
+_REQUEUE = """
+UPDATE tasks SET
+  state = 'queued', phase = 'queued', phase_text = '', progress = NULL, worker = NULL, started_at = NULL,
+  released = released + ?, ended_lease = lease, ended_as = ?, lease = NULL, lease_until = NULL
+WHERE num = ? AND lease = ? AND state = 'running'
+"""
+
+
+def complete(store: Store, lease: str, worker: str, completion: Completion) -> None:
+    """The task is done; one that was asked to stop meanwhile ends canceled, with its images.
+
+    Raises:
+        LeaseLost: the lease is not the current one.
+        Conflict: an image is missing.
+    """
+    if leases.ended_as(store, lease) == "complete":
+        return
+    held = leases.hold(store, lease, worker)
+    if held.cancel:
+        end(store, held, "canceled", "complete", "canceled")
+        return
+    _check_images(store, held)
+    store.change(
+        "UPDATE tasks SET loading_seconds = ?, drawing_seconds = ? WHERE num = ?",
+        completion.loading_seconds,
+        completion.drawing_seconds,
+        held.task.num,
+    )
+    end(store, held, "succeeded", "complete", "done")
+
+
+def fail(store: Store, lease: str, worker: str, failure: Failure) -> None:
+    """The attempt failed; a retryable failure leaves the task to another attempt while there are any left.
+
+    Raises:
+        LeaseLost: the lease is not the current one.
+    """
+    if leases.ended_as(store, lease) == "fail":
+        return
+    held = leases.hold(store, lease, worker)
+    if held.cancel or failure.code == "canceled":
+        end(store, held, "canceled", "fail", "canceled")
+    elif failure.retryable and held.attempts_left:
+        requeue(store, held, "fail", f"{failure.message} Trying again.")
+    else:
+        error = TaskFailure(code=failure.code, message=failure.message, hint=failure.hint)
+        end(store, held, "failed", "fail", failure.message, error)
+
+
+def release(store: Store, lease: str, worker: str, reason: str) -> None:
+    """The worker gives the task back; this does not count against the task.
+
+    Raises:
+        LeaseLost: the lease is not the current one.
+    """
+    if leases.ended_as(store, lease) == "release":
+        return
+    held = leases.hold(store, lease, worker)
+    if held.cancel:
+        end(store, held, "canceled", "release", "canceled")
+    else:
+        why = f" ({reason})" if reason else ""
+        requeue(store, held, "release", f"given back by its worker{why}; waiting for another")
+
+
+def end(
+    store: Store, held: Held, state: State, how: str, text: str, error: TaskFailure | None = None
+) -> None:
+    """Move a running task into the terminal `state`, with the last event it will ever have."""
+    store.change(
+        _END,
+        state,
+        text,
+        None if error is None else wire.encode(error).decode(),
+        store.now,
+        how,
+        held.task.num,
+        held.lease,
+    )
+    tell_end(store, held.task, state, error)
+
+
+def tell_end(store: Store, task: TaskKey, state: State, error: TaskFailure | None = None) -> None:
+    """Write the terminal event."""
+    log.append(store, task, StateEvent, state=state, error=error)
+
+
+def requeue(store: Store, held: Held, how: str, text: str) -> None:
+    """Put a running task back at its place in the queue."""
+    store.change(_REQUEUE, int(how == "release"), how, held.task.num, held.lease)
+    log.append(store, held.task, StateEvent, state="queued")
+    log.append(store, held.task, PhaseEvent, phase="queued", text=text[:1000])
+
+
+def _check_images(store: Store, held: Held) -> None:
+    there = store.value(
+        "SELECT count(*) FROM images WHERE task_num = ? AND attempt = ?", held.task.num, held.attempt
+    )
+    if there != held.resolved.n:
+        raise Conflict(
+            f"The task asks for {held.resolved.n} image(s), {there} arrived.",
+            hint="Upload every image before completing.",
+        )

@@ -1,0 +1,79 @@
+"""A worker's hold on a task: is it still the current one, and for how long."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from gpugen_protocol.errors import LeaseLost
+from gpugen_protocol.request import ResolvedRequest
+from gpugen_server.database import Store
+from gpugen_server.events.log import TaskKey
+from gpugen_server.queue import ids
+
+
+class Held(NamedTuple):
+    """A lease that is the current one, and its task."""
+
+    lease: str
+    task: TaskKey
+    attempt: int
+    released: int
+    max_attempts: int
+    lease_until: float
+    cancel: bool
+    request: str
+
+    @property
+    def resolved(self) -> ResolvedRequest:
+        """What the task asks for."""
+        return msgspec.json.decode(self.request, type=ResolvedRequest)
+
+    @property
+    def attempts_left(self) -> bool:
+        """Whether the task may be tried once more; attempts that were given back do not count."""
+        return self.attempt - self.released < self.max_attempts
+
+
+def hold(store: Store, lease: str, worker: str) -> Held:
+    """The task `worker` holds by `lease`.
+
+    Raises:
+        LeaseLost: the lease ended, or another attempt has begun.
+    """
+    found = store.row(
+        "SELECT num, id, user, attempt, released, max_attempts, lease_until, cancel, request FROM tasks"
+        " WHERE id = ? AND lease = ? AND worker = ? AND state = 'running'",
+        ids.task_of(lease),
+        lease,
+        worker,
+    )
+    if found is None:
+        raise LeaseLost(hint="Drop this attempt and claim anew.")
+    num, task, user, attempt, released, max_attempts, until, cancel, request = found
+    key = TaskKey(num, task, user)
+    return Held(lease, key, attempt, released, max_attempts, until, bool(cancel), request)
+
+
+def ended_as(store: Store, lease: str) -> str | None:
+    """How `lease` was ended, if it was the last one of its task: for a post that is sent twice."""
+    found = store.value(
+        "SELECT ended_as FROM tasks WHERE id = ? AND ended_lease = ?", ids.task_of(lease), lease
+    )
+    return None if found is None else str(found)
+
+
+def renew(store: Store, held: Held, seconds: float, progress: str | None = None) -> None:
+    """Prolong the lease, and keep where the task stands.
+
+    Each renewal is a write to the disk, so one that is younger than a thirtieth of the lease is left as it is.
+    """
+    if any(entry.seq for entry in store.outbox) or held.lease_until < store.now + seconds * (1 - 1 / 30):
+        store.change(
+            "UPDATE tasks SET lease_until = ?, progress = coalesce(?, progress) WHERE num = ? AND lease = ?",
+            store.now + seconds,
+            progress,
+            held.task.num,
+            held.lease,
+        )

@@ -1,0 +1,44 @@
+"""Take back the tasks of workers that fell silent. Runs inside every claim, and now and then on its own."""
+
+from __future__ import annotations
+
+from gpugen_protocol.task import TaskFailure
+from gpugen_server.database import Store
+from gpugen_server.events.log import TaskKey
+from gpugen_server.queue import finish
+from gpugen_server.queue.lease import Held
+
+_EXPIRED = """
+SELECT num, id, user, attempt, released, max_attempts, lease_until, cancel, request, lease
+FROM tasks WHERE state = 'running' AND lease_until < ? ORDER BY lease_until LIMIT 100
+"""
+
+
+def reap(store: Store) -> int:
+    """End every lease that ran out; gives how many."""
+    expired = store.rows(_EXPIRED, store.now)
+    for num, task, user, attempt, released, max_attempts, until, cancel, request, lease in expired:
+        key = TaskKey(num, task, user)
+        _end(store, Held(lease, key, attempt, released, max_attempts, until, bool(cancel), request))
+    return len(expired)
+
+
+def spare(store: Store, seconds: float) -> None:
+    """Give every running task a fresh lease: while the server was down its worker could not renew it."""
+    store.change(
+        "UPDATE tasks SET lease_until = max(lease_until, ?) WHERE state = 'running'", store.now + seconds
+    )
+
+
+def _end(store: Store, held: Held) -> None:
+    if held.cancel:
+        finish.end(store, held, "canceled", "lost", "canceled")
+    elif held.attempts_left:
+        finish.requeue(store, held, "lost", "its worker fell silent; waiting for another")
+    else:
+        error = TaskFailure(
+            code="worker_lost",
+            message=f"Its worker fell silent in each of {held.max_attempts} attempts.",
+            hint="Look at the worker's log: it may have run out of memory. Then retry the task.",
+        )
+        finish.end(store, held, "failed", "lost", error.message, error)

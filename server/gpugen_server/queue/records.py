@@ -1,0 +1,156 @@
+"""A task's row, and the task as users see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gpugen_protocol.clock import rfc3339
+from gpugen_protocol.errors import NotFound
+from gpugen_protocol.request import ResolvedRequest
+from gpugen_protocol.state import TERMINAL, State
+from gpugen_protocol.task import Image, Progress, Task, TaskFailure, Timings
+from gpugen_server.database import Store
+from gpugen_server.events.log import TaskKey
+from gpugen_server.queue import estimate, waiting
+
+
+class Record(NamedTuple):
+    """The columns of `tasks` that a view is made of; times are seconds since the epoch."""
+
+    num: int
+    id: str
+    user: str
+    group_name: str | None
+    priority: int
+    state: State
+    phase: str
+    phase_text: str
+    model: str
+    request: str
+    attempt: int
+    max_attempts: int
+    worker: str | None
+    progress: str | None
+    error: str | None
+    retry_of: str | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    loading_seconds: float | None
+    drawing_seconds: float | None
+    last_seq: int
+
+    @property
+    def key(self) -> TaskKey:
+        """What names this task."""
+        return TaskKey(self.num, self.id, self.user)
+
+
+COLUMNS = ", ".join(Record._fields)
+
+
+def find(store: Store, task: str, user: str | None) -> Record:
+    """The row of `task` if `user` may see it; None may see all.
+
+    Raises:
+        NotFound: there is none, or it belongs to somebody else; the two look the same.
+    """
+    found = store.row(f"SELECT {COLUMNS} FROM tasks WHERE id = ?", task)  # noqa: S608
+    record = Record(*found) if found else None
+    if record is None or (user is not None and record.user != user):
+        raise NotFound(f"There is no task {task}.", hint="`gpugen status` lists your tasks.")
+    return record
+
+
+def show(store: Store, record: Record, live_after: float, places: Mapping[int, int] | None = None) -> Task:
+    """The task as users see it.
+
+    Workers seen since `live_after` count as there; `places` is the front of the queue, if the caller has it
+    already (`waiting.positions`).
+    """
+    request = msgspec.json.decode(record.request, type=ResolvedRequest)
+    return Task(
+        id=record.id,
+        state=record.state,
+        phase=record.phase,
+        request=request,
+        user=record.user,
+        group=record.group_name,
+        priority=record.priority,
+        attempt=record.attempt,
+        max_attempts=record.max_attempts,
+        progress=_decoded(record.progress, Progress),
+        images=_images(store, record.num),
+        error=_decoded(record.error, TaskFailure),
+        retry_of=record.retry_of,
+        created_at=rfc3339(record.created_at),
+        started_at=_moment(record.started_at),
+        finished_at=_moment(record.finished_at),
+        timings=_timings(record),
+        worker=record.worker,
+        **_outlook(store, record, request, live_after, places),
+    )
+
+
+def _outlook(
+    store: Store,
+    record: Record,
+    request: ResolvedRequest,
+    live_after: float,
+    places: Mapping[int, int] | None,
+) -> dict[str, Any]:
+    """What is still to come: why it waits, at which place, for how long."""
+    if record.state in TERMINAL:
+        return {"phase_text": record.phase_text}
+    usual = estimate.usual_seconds(store, request)
+    if record.state == "running":
+        elapsed = store.now - (record.started_at or store.now)
+        return {
+            "phase_text": record.phase_text,
+            "eta_seconds": None if usual is None else round(max(0.0, usual - elapsed), 1),
+        }
+    places = waiting.positions(store) if places is None else places
+    position = places.get(record.num)
+    text = record.phase_text or waiting.text(store, record.model, live_after, position)
+    return {
+        "phase_text": text,
+        "queue_position": position,
+        "queue_position_text": str(position) if position else waiting.BEYOND,
+        "eta_seconds": estimate.queued_seconds(store, usual, position, live_after),
+    }
+
+
+def _images(store: Store, num: int) -> tuple[Image, ...]:
+    found = store.rows(
+        "SELECT idx, seed, width, height, bytes, sha256 FROM images WHERE task_num = ? ORDER BY idx", num
+    )
+    return tuple(
+        Image(index=index, seed=seed, width=width, height=height, bytes=size, sha256=sha256)
+        for index, seed, width, height, size, sha256 in found
+    )
+
+
+def _timings(record: Record) -> Timings:
+    waited = None if record.started_at is None else record.started_at - record.created_at
+    total = None if record.finished_at is None else record.finished_at - record.created_at
+    return Timings(
+        queued=_rounded(waited),
+        loading=record.loading_seconds,
+        drawing=record.drawing_seconds,
+        total=_rounded(total),
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _moment(value: float | None) -> str | None:
+    return None if value is None else rfc3339(value)
+
+
+def _decoded(text: str | None, kind: Any) -> Any:
+    return None if text is None else msgspec.json.decode(text, type=kind)

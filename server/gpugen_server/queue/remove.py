@@ -1,0 +1,25 @@
+"""Forget a finished task."""
+
+from __future__ import annotations
+
+from gpugen_protocol.errors import Conflict
+from gpugen_protocol.state import TERMINAL
+from gpugen_server.database import Store
+from gpugen_server.queue import records
+
+
+def remove(store: Store, task: str, user: str | None) -> list[str]:
+    """Delete the task, its events and its images' rows; gives the files that nobody needs any more.
+
+    Raises:
+        NotFound: `user` has no such task.
+        Conflict: the task is not finished yet.
+    """
+    record = records.find(store, task, user)
+    if record.state not in TERMINAL:
+        raise Conflict(f"Task {task} is still {record.state}.", hint="Cancel it first.")
+    files = [file for (file,) in store.rows("SELECT file FROM images WHERE task_num = ?", record.num)]
+    for table in ("images", "events"):
+        store.change(f"DELETE FROM {table} WHERE task_num = ?", record.num)  # noqa: S608
+    store.change("DELETE FROM tasks WHERE num = ?", record.num)
+    return files

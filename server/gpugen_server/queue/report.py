@@ -1,0 +1,76 @@
+"""What a worker tells of the task it holds."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from gpugen_protocol import wire
+from gpugen_protocol.errors import FieldError, InvalidRequest
+from gpugen_protocol.events import LogReport, PhaseReport, PreviewReport, ProgressReport, Report
+from gpugen_protocol.task import Progress
+from gpugen_server.database import Store
+from gpugen_server.events import log
+from gpugen_server.queue import lease as leases
+from gpugen_server.queue import workers
+from gpugen_server.queue.lease import Held
+
+WORKER_PHASES = frozenset({"starting", "loading", "drawing", "decoding", "uploading"})
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def report(store: Store, lease: str, worker: str, reports: tuple[Report, ...], seconds: float) -> Held:
+    """Store and tell what happened; renews the lease for `seconds`.
+
+    Raises:
+        LeaseLost: the lease is not the current one.
+        InvalidRequest: a report that does not fit the task.
+    """
+    held = leases.hold(store, lease, worker)
+    workers.touch(store, worker)
+    progress: str | None = None
+    for index, said in enumerate(reports):
+        _check(held, index, said)
+        if isinstance(said, ProgressReport):
+            progress = _as_progress(said)
+        _tell(store, held, said)
+    leases.renew(store, held, seconds, progress)
+    return held
+
+
+def _check(held: Held, index: int, said: Report) -> None:
+    if isinstance(said, PhaseReport) and said.phase not in WORKER_PHASES:
+        raise _refused(f"events[{index}].phase", f"only the server says {said.phase}")
+    if isinstance(said, ProgressReport | PreviewReport) and said.image >= held.resolved.n:
+        raise _refused(f"events[{index}].image", f"the task has {held.resolved.n} image(s)")
+
+
+def _refused(path: str, message: str) -> InvalidRequest:
+    return InvalidRequest(f"{path}: {message}.", errors=(FieldError(path, message),))
+
+
+def _tell(store: Store, held: Held, said: Report) -> None:
+    if isinstance(said, PhaseReport):
+        _enter_phase(store, held, said)
+    elif isinstance(said, LogReport):
+        cleaned = msgspec.structs.replace(said, message=_CONTROL.sub("", said.message))
+        log.append_report(store, held.task, cleaned)
+    else:
+        log.live(store, held.task, said)
+
+
+def _enter_phase(store: Store, held: Held, said: PhaseReport) -> None:
+    """A task that is asked to stop stays in the phase `canceling`."""
+    if held.cancel:
+        return
+    text = _CONTROL.sub("", said.text)
+    store.change("UPDATE tasks SET phase = ?, phase_text = ? WHERE num = ?", said.phase, text, held.task.num)
+    log.append_report(store, held.task, msgspec.structs.replace(said, text=text))
+
+
+def _as_progress(said: ProgressReport) -> str:
+    progress = Progress(
+        image=said.image, step=said.step, steps=said.steps, seconds_per_step=said.seconds_per_step
+    )
+    return wire.encode(progress).decode()

@@ -1,0 +1,133 @@
+"""Look up and list tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from gpugen_protocol.errors import FieldError, InvalidRequest
+from gpugen_protocol.state import STATES
+from gpugen_protocol.task import Task, TaskPage
+from gpugen_server.database import Store
+from gpugen_server.events import log
+from gpugen_server.queue import records, waiting
+from gpugen_server.queue.records import COLUMNS, Record
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """Which tasks; None means any. `user` None: everybody's."""
+
+    user: str | None
+    state: str | None = None
+    group: str | None = None
+    model: str | None = None
+    q: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+class Snapshot(Struct, frozen=True):
+    """A task and the number of its last event, both from one moment."""
+
+    task: Task
+    last_seq: int
+
+
+def get(store: Store, task: str, user: str | None, live_after: float) -> Task:
+    """The task as it is now.
+
+    Raises:
+        NotFound: `user` has no such task.
+    """
+    return records.show(store, records.find(store, task, user), live_after)
+
+
+def snapshot(store: Store, task: str, user: str | None, live_after: float) -> Snapshot:
+    """The task as it is now, and the number of its last event.
+
+    Raises:
+        NotFound: `user` has no such task.
+    """
+    record = records.find(store, task, user)
+    return Snapshot(records.show(store, record, live_after), record.last_seq)
+
+
+def events(store: Store, task: str, user: str | None, after: int, limit: int) -> tuple[int, list[bytes]]:
+    """The last number there is, and up to `limit` events after number `after`.
+
+    Raises:
+        NotFound: `user` has no such task.
+    """
+    record = records.find(store, task, user)
+    return record.last_seq, [body for _, body in log.read(store, record.num, after, limit)]
+
+
+def active(store: Store, user: str | None) -> list[str]:
+    """The ids of the user's tasks that are not finished, oldest first; None: everybody's."""
+    found = store.rows(
+        "SELECT num, id, user FROM tasks WHERE state = 'queued'"
+        " UNION ALL SELECT num, id, user FROM tasks WHERE state = 'running'"
+    )
+    return [task for _, task, owner in sorted(found) if user is None or owner == user][:1000]
+
+
+def listing(store: Store, wanted: Filter, live_after: float) -> TaskPage:
+    """One page, newest first.
+
+    Raises:
+        InvalidRequest: a state or cursor that does not exist.
+    """
+    where, params = _conditions(wanted)
+    found = store.rows(
+        f"SELECT {COLUMNS} FROM tasks WHERE {' AND '.join(where)} ORDER BY num DESC LIMIT ?",  # noqa: S608
+        *params,
+        wanted.limit + 1,
+    )
+    page = [Record(*row) for row in found[: wanted.limit]]
+    places = waiting.positions(store) if any(record.state == "queued" for record in page) else {}
+    return TaskPage(
+        tasks=tuple(records.show(store, record, live_after, places) for record in page),
+        next_cursor=str(page[-1].num) if len(found) > wanted.limit else None,
+    )
+
+
+def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
+    where: list[str] = ["1 = 1"]
+    params: list[Any] = []
+    equal = {"user": wanted.user, "group_name": wanted.group, "model": wanted.model}
+    for column, value in equal.items():
+        if value is not None:
+            where.append(f"{column} = ?")
+            params.append(value)
+    if wanted.state is not None:
+        names = _states(wanted.state)
+        where.append(f"state IN ({', '.join('?' * len(names))})")
+        params.extend(names)
+    if wanted.q:
+        where.append("instr(lower(json_extract(request, '$.prompt')), lower(?)) > 0")
+        params.append(wanted.q)
+    if wanted.cursor is not None:
+        where.append("num < ?")
+        params.append(_number(wanted.cursor))
+    return where, params
+
+
+def _states(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in STATES:
+            raise InvalidRequest(
+                f"state: {name!r} is not a state.",
+                hint=f"There are {', '.join(STATES)}.",
+                errors=(FieldError("state", "is not a state"),),
+            )
+    return names
+
+
+def _number(cursor: str) -> int:
+    if not cursor.isdecimal() or len(cursor) > 18:
+        raise InvalidRequest(
+            "cursor: is not one that a listing gave.", errors=(FieldError("cursor", "is not known"),)
+        )
+    return int(cursor)

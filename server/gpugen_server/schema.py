@@ -1,0 +1,41 @@
+"""The tables, and the steps that bring an older database up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gpugen_protocol.errors import Misconfigured
+from gpugen_server import tables
+
+
+def _first(database: Any) -> None:
+    tables.create(database)
+
+
+# Step k turns version k into version k + 1. A step that was released is never edited: append a new one.
+MIGRATIONS: tuple[Callable[[Any], None], ...] = (_first,)
+VERSION = len(MIGRATIONS)
+
+
+def migrate(database: Any) -> None:
+    """Take every missing step, all in one transaction.
+
+    Raises:
+        Misconfigured: the database is newer than this program.
+    """
+    with database.atomic("IMMEDIATE"):
+        found = version(database)
+        if found > VERSION:
+            raise Misconfigured(
+                f"The database {database.database} has version {found}; this gpugen knows {VERSION}.",
+                hint="Install the gpugen that made it, or a newer one.",
+            )
+        for step in MIGRATIONS[found:]:
+            step(database)
+        database.execute_sql(f"PRAGMA user_version = {VERSION}")
+
+
+def version(database: Any) -> int:
+    """The version the database says it has; 0 for an empty one."""
+    return int(database.execute_sql("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,197 @@
+"""What the server is told from outside: read once at the program's edge, handed down from there."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from gpugen_protocol import places
+from gpugen_protocol.errors import Misconfigured
+from gpugen_protocol.settings import Duration, gather
+
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The server's settings; field `x` is the variable `GPUGEN_X`. Durations in seconds.
+
+    Attributes:
+        host: the address to listen on; 127.0.0.1 keeps the server to this machine.
+        port: 0 takes a free one.
+        data_dir: where database, images, logs and the runtime file live.
+        database_url: a path, or `sqlite:///path`; `read` turns it into an absolute path.
+        redis_url: empty starts an embedded server.
+        storage_url: where images go, `file:///...`.
+        public_url: what workers on other machines call; empty is the address listened on.
+        idle_exit: how long a worker of the autoscaler stays without work.
+        server_idle_exit: how long a private server stays without requests, tasks and watchers.
+        poll_seconds: how long a worker's claim may wait for work.
+        private: one user's own server, found by the runtime file in `data_dir`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    data_dir: str = ""
+    database_url: str = ""
+    redis_url: str = ""
+    storage_url: str = ""
+    autoscaler: Literal["none", "local", "gce"] = "none"
+    max_workers: int = 1
+    public_url: str = ""
+    idle_exit: Duration = 600.0
+    server_idle_exit: Duration = 900.0
+    lease_seconds: Duration = 30.0
+    heartbeat_seconds: Duration = 10.0
+    poll_seconds: Duration = 30.0
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    max_attempts: int = 3
+    log_format: Literal["auto", "json", "text"] = "auto"
+    private: bool = False
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return Path(self.data_dir)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return Path(self.database_url)
+
+    @property
+    def images(self) -> Path:
+        """The folder of the images."""
+        return Path(unquote(urlsplit(self.storage_url).path))
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs that a private server and its worker write."""
+        return self.data / "logs"
+
+
+def read(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """The settings from flags, else environment, else the config file's `[server]` table, else defaults.
+
+    Raises:
+        Misconfigured: a value cannot be used; one sentence names it and says what can.
+    """
+    settings = gather(Settings, flags=flags, environ=environ, file=_server_table(environ))
+    settings = _with_rhythm(_with_places(settings, environ))
+    _check_numbers(settings)
+    _check_parts(settings)
+    return settings
+
+
+def _server_table(environ: Mapping[str, str]) -> dict[str, Any]:
+    path = places.config_file(environ)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if environ.get("GPUGEN_CONFIG"):
+            raise Misconfigured(f"GPUGEN_CONFIG names {path}, which does not exist.") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"The config file {path} cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"The config file {path} is not valid TOML: {error}.") from None
+    table = document.get("server", {})
+    if not isinstance(table, dict):
+        raise Misconfigured(f"`server` in {path} must be a table.", hint="Write a line [server].")
+    _check_keys(path, table)
+    return table
+
+
+def _check_keys(path: Path, table: Mapping[str, Any]) -> None:
+    known = Settings.__struct_fields__
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1) or [", ".join(known)]
+            raise Misconfigured(
+                f"[server] in {path} has an unknown key {key!r}.", hint=f"Known there: {near[0]}."
+            )
+
+
+def _with_places(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    data = Path(settings.data_dir).expanduser() if settings.data_dir else places.data_dir(environ)
+    data = data.absolute()
+    images = (data / "images").as_uri()
+    return msgspec.structs.replace(
+        settings,
+        data_dir=str(data),
+        database_url=str(_database(settings.database_url, data)),
+        storage_url=settings.storage_url or images,
+    )
+
+
+def _with_rhythm(settings: Settings) -> Settings:
+    """Whoever shortens only the lease gets heartbeats that fit it."""
+    default = next(f.default for f in msgspec.structs.fields(Settings) if f.name == "heartbeat_seconds")
+    if settings.heartbeat_seconds != default or settings.lease_seconds >= 2 * default:
+        return settings
+    return msgspec.structs.replace(settings, heartbeat_seconds=settings.lease_seconds / 3)
+
+
+def _database(url: str, data: Path) -> Path:
+    if not url:
+        return data / "gpugen.db"
+    if url.startswith(("postgres:", "postgresql:")):
+        raise Misconfigured(
+            "This version of gpugen keeps its tasks in SQLite only, not in PostgreSQL.",
+            hint="Leave GPUGEN_DATABASE_URL out, or name a file.",
+        )
+    if "://" not in url:
+        return Path(url).expanduser().absolute()
+    if not url.startswith("sqlite:///"):
+        raise Misconfigured(f"GPUGEN_DATABASE_URL {url!r} is not a database.", hint="Name a file.")
+    return Path(unquote(url.removeprefix("sqlite://"))).absolute()
+
+
+def _check_numbers(settings: Settings) -> None:
+    bounds = {
+        "port": (0, 65535),
+        "max_workers": (1, 64),
+        "max_attempts": (1, 100),
+        "lease_seconds": (0.2, 3600),
+        "heartbeat_seconds": (0.05, 1800),
+        "poll_seconds": (0.1, 60),
+    }
+    for name, (low, high) in bounds.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise Misconfigured(f"{name} is {value:g}, but must be between {low:g} and {high:g}.")
+    if settings.heartbeat_seconds * 2 > settings.lease_seconds:
+        raise Misconfigured(
+            f"heartbeat_seconds is {settings.heartbeat_seconds:g}, more than half of lease_seconds "
+            f"({settings.lease_seconds:g}): one late heartbeat would lose the lease.",
+            hint="Make GPUGEN_LEASE_SECONDS longer or GPUGEN_HEARTBEAT_SECONDS shorter.",
+        )
+
+
+def _check_parts(settings: Settings) -> None:
+    if settings.autoscaler == "gce":
+        raise Misconfigured(
+            "The autoscaler gce is not available in this version of gpugen.",
+            hint="Use local, or none and start `gpugen worker --url URL` on the GPU machines.",
+        )
+    scheme = urlsplit(settings.storage_url).scheme
+    if scheme == "gs":
+        raise Misconfigured(
+            "This version of gpugen keeps images in a folder only, not in a bucket.",
+            hint="Leave GPUGEN_STORAGE_URL out, or write file:///a/folder.",
+        )
+    if scheme != "file" or not settings.images.is_absolute():
+        raise Misconfigured(
+            f"GPUGEN_STORAGE_URL {settings.storage_url!r} is not a place for images.",
+            hint="Write file:///a/folder.",
+        )
+    if settings.redis_url and urlsplit(settings.redis_url).scheme not in REDIS_SCHEMES:
+        raise Misconfigured(
+            "GPUGEN_REDIS_URL is not the address of a Redis server.", hint="Write redis://host:6379/0."
+        )

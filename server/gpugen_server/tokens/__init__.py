@@ -1,0 +1,5 @@
+"""Tokens: who may do what. Only their SHA-256 is stored."""
+
+from gpugen_server.tokens.keeper import create, listing, open_session, revoke
+
+__all__ = ["create", "listing", "open_session", "revoke"]

@@ -1,0 +1,1 @@
+"""HTTP and websocket: the only part that knows Tornado."""

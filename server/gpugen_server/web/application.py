@@ -1,0 +1,51 @@
+"""The Tornado application: routes, the access log, and a count of the requests in flight."""
+
+from __future__ import annotations
+
+import http
+from typing import Any
+
+import structlog
+from tornado.web import Application, RequestHandler, url
+
+from gpugen_server.web.claims import LeaseEvents
+from gpugen_server.web.handler import Missing
+from gpugen_server.web.health import Healthz, Readyz
+from gpugen_server.web.routes import ROUTES
+from gpugen_server.web.services import Services
+
+MAX_COMMAND = 65_536  # bytes of a websocket message from a client
+PING_SECONDS = 20.0
+_CHATTER = (LeaseEvents, Healthz, Readyz)  # several a second, and nothing to learn from
+
+log = structlog.get_logger("gpugen_server.access")
+
+
+def make_application(services: Services) -> Application:
+    """All routes over `services`."""
+    arguments = {"services": services}
+    rules: list[Any] = [url(f"{route.path.regex}$", route.handler, arguments) for route in ROUTES]
+    return Application(
+        rules,
+        default_handler_class=Missing,
+        default_handler_args=arguments,
+        log_function=_log_request,
+        websocket_ping_interval=PING_SECONDS,
+        websocket_ping_timeout=PING_SECONDS,
+        websocket_max_message_size=MAX_COMMAND,
+    )
+
+
+def _log_request(handler: RequestHandler) -> None:
+    status = handler.get_status()
+    if isinstance(handler, _CHATTER) and status < http.HTTPStatus.BAD_REQUEST:
+        return
+    principal = getattr(handler, "principal", None)
+    log.info(
+        "request",
+        method=handler.request.method,
+        path=handler.request.path,
+        status=status,
+        milliseconds=round(handler.request.request_time() * 1000, 1),
+        user=principal.user if principal else None,
+    )

@@ -1,0 +1,185 @@
+"""The worker's side: session, claim, report, finish."""
+
+from __future__ import annotations
+
+import time
+
+from gpugen_protocol.errors import WorkerTooOld
+from gpugen_protocol.worker import (
+    PROTOCOL_VERSION,
+    Beat,
+    ClaimRequest,
+    Completion,
+    Failure,
+    Lease,
+    Leases,
+    Release,
+    Reports,
+    Session,
+    SessionRequest,
+)
+from gpugen_server import tokens
+from gpugen_server.database import Store
+from gpugen_server.queue import finish, report, workers
+from gpugen_server.queue.claim import Claimer, claim
+from gpugen_server.queue.lease import Held
+from gpugen_server.tokens.keeper import SESSION_SECONDS
+from gpugen_server.web.dispatch import Ticket
+from gpugen_server.web.handler import Handler
+
+REPORT_BYTES = 1_000_000
+
+
+class WorkerSessions(Handler):
+    """`/worker/sessions`."""
+
+    role = "registration"
+
+    async def post(self) -> None:
+        """Introduce a worker."""
+        request = self.read(SessionRequest)
+        if request.protocol < PROTOCOL_VERSION:
+            raise WorkerTooOld(
+                f"This worker (gpugen {request.version}) speaks protocol {request.protocol}, the server "
+                f"{PROTOCOL_VERSION}.",
+                hint="Update gpugen on the worker's machine.",
+            )
+        worker, token = await self.services.database.run(_register, request, self.principal.user)
+        settings = self.services.settings
+        session = Session(
+            worker_id=worker,
+            token=token,
+            expires_in=SESSION_SECONDS,
+            lease_seconds=settings.lease_seconds,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            poll_seconds=settings.poll_seconds,
+            idle_seconds=settings.idle_exit,
+        )
+        self.answer(session, 201)
+
+
+class WorkerHandler(Handler):
+    """What the handlers of a worker's session share."""
+
+    role = "session"
+
+    @property
+    def worker(self) -> str:
+        """Who asks."""
+        assert self.principal.worker is not None  # the role has made sure
+        return self.principal.worker
+
+    def claimer(self, request: ClaimRequest) -> Claimer:
+        """The same worker as the queue knows it."""
+        return Claimer(
+            worker=self.worker,
+            models=request.models,
+            count=request.max,
+            lease_seconds=self.services.settings.lease_seconds,
+        )
+
+    async def beat(self, held: Held) -> Beat:
+        """What every post on a lease is answered with."""
+        return Beat(
+            lease_seconds=self.services.settings.lease_seconds,
+            cancel=held.cancel,
+            previews=self.services.hub.watched(held.task.id, held.task.user),
+            token=await self._new_token(),
+        )
+
+    async def _new_token(self) -> str | None:
+        """A fresh session token once half the life of the present one is over."""
+        expires_at = self.principal.expires_at
+        if expires_at is None or expires_at - time.time() > SESSION_SECONDS / 2:
+            return None
+        return await self.services.database.run(tokens.open_session, self.worker, self.principal.user)
+
+
+class WorkerClaims(WorkerHandler):
+    """`/worker/claims`."""
+
+    async def prepare(self) -> None:
+        """A claim may wait for long, and must notice when its worker hangs up."""
+        self.ticket = Ticket()
+        await super().prepare()
+
+    async def post(self) -> None:
+        """Claim, and wait for a task if there is none."""
+        request = self.read(ClaimRequest)
+        leases = await self.services.dispatcher.claim(
+            self.claimer(request), request.wait_seconds, self.ticket
+        )
+        if leases:
+            self.answer(Leases(leases=leases))
+        else:
+            self.set_status(204)
+
+    def on_connection_close(self) -> None:
+        """The worker hung up."""
+        self.ticket.hang_up()
+        super().on_connection_close()
+
+
+class LeaseEvents(WorkerHandler):
+    """`/worker/leases/{lease}/events`."""
+
+    max_body = REPORT_BYTES
+
+    async def post(self, lease: str) -> None:
+        """What happened; also the heartbeat."""
+        reports = self.read(Reports)
+        held = await self.services.database.run(
+            report.report, lease, self.worker, reports.events, self.services.settings.lease_seconds
+        )
+        self.answer(await self.beat(held))
+
+
+class LeaseComplete(WorkerHandler):
+    """`/worker/leases/{lease}/complete`."""
+
+    async def prepare(self) -> None:
+        """The answer may carry a task, which must not be handed to nobody."""
+        self.ticket = Ticket()
+        await super().prepare()
+
+    async def post(self, lease: str) -> None:
+        """The task is done; the next one is claimed in the same transaction."""
+        completion = self.read(Completion)
+        claimer = self.claimer(completion.claim) if completion.claim else None
+
+        def complete_and_claim(store: Store) -> tuple[Lease, ...]:
+            finish.complete(store, lease, self.worker, completion)
+            return claim(store, claimer) if claimer else ()
+
+        leases = await self.services.dispatcher.grant(complete_and_claim, self.worker, self.ticket)
+        self.answer(Leases(leases=leases))
+
+    def on_connection_close(self) -> None:
+        """The worker hung up."""
+        self.ticket.hang_up()
+        super().on_connection_close()
+
+
+class LeaseFail(WorkerHandler):
+    """`/worker/leases/{lease}/fail`."""
+
+    async def post(self, lease: str) -> None:
+        """The task could not be done."""
+        failure = self.read(Failure)
+        await self.services.database.run(finish.fail, lease, self.worker, failure)
+        self.set_status(204)
+
+
+class LeaseRelease(WorkerHandler):
+    """`/worker/leases/{lease}/release`."""
+
+    async def post(self, lease: str) -> None:
+        """The worker gives the task back."""
+        reason = self.read(Release).reason
+        await self.services.database.run(finish.release, lease, self.worker, reason)
+        self.set_status(204)
+
+
+def _register(store: Store, request: SessionRequest, user: str) -> tuple[str, str]:
+    worker = workers.register(store, request, user)
+    return worker, tokens.open_session(store, worker, user)

@@ -1,0 +1,95 @@
+"""Images: taken from workers, given to users."""
+
+from __future__ import annotations
+
+from gpugen_protocol import __version__
+from gpugen_protocol.errors import NotFound
+from gpugen_protocol.recipe import Recipe
+from gpugen_server.images import accept, codec
+from gpugen_server.images.accept import Arrival, Place
+from gpugen_server.queue import lease as leases
+from gpugen_server.web.claims import WorkerHandler
+from gpugen_server.web.handler import Handler
+from gpugen_server.web.queries import ImageQuery
+
+_FOR_EVER = "private, max-age=31536000, immutable"
+
+
+class LeaseImage(WorkerHandler):
+    """`/worker/leases/{lease}/images/{index}`."""
+
+    async def admit(self) -> None:
+        """The task says how large the image may be."""
+        self.index = _number(self.path_kwargs["index"])
+        self.place = await self.services.database.run(
+            accept.expect, self.path_kwargs["lease"], self.worker, self.index
+        )
+        self.max_body = codec.max_upload(self.place.request.width, self.place.request.height)
+
+    async def put(self, lease: str, index: str) -> None:
+        """Check, encode anew, keep."""
+        services = self.services
+        encoded = await services.off_loop(codec.encode, self.body(), self._recipe(self.place))
+        file = await services.off_loop(
+            services.images.write, self.place.task, self.index, self.place.attempt, encoded.png
+        )
+        arrival = Arrival(lease, self.worker, self.index, encoded, file)
+        useless = [file]
+        try:
+            useless = await services.database.run(accept.accept, arrival, services.settings.lease_seconds)
+        finally:
+            await services.off_loop(services.images.remove, useless)
+        self.answer(await self.beat(await services.database.run(leases.hold, lease, self.worker)))
+
+    def _recipe(self, place: Place) -> Recipe:
+        request = place.request
+        model = self.services.registry.models.get(request.model)
+        return Recipe(
+            prompt=request.prompt,
+            negative_prompt=request.negative_prompt,
+            model=request.model,
+            revision=model.revision if model else "",
+            width=request.width,
+            height=request.height,
+            steps=request.steps,
+            guidance=request.guidance,
+            scheduler=request.scheduler,
+            seed=request.seeds[self.index],
+            n=request.n,
+            index=self.index,
+            task=place.task,
+            gpugen=__version__,
+        )
+
+
+class TaskImage(Handler):
+    """`/tasks/{id}/images/{index}`."""
+
+    role = "user"
+    etag: str | None = None
+
+    async def get(self, id: str, index: str) -> None:
+        """The PNG, or a smaller one."""
+        asked, services = self.query(ImageQuery), self.services
+        stored = await services.database.run(accept.find, id, self.principal.owner, _number(index))
+        self.etag = f'"{stored.sha256}-{asked.thumbnail or "full"}"'
+        self.set_header("Cache-Control", _FOR_EVER)
+        self.set_header("Etag", self.etag)
+        if self.check_etag_header():
+            self.set_status(304)
+            return
+        png = await services.off_loop(services.images.read, stored.file)
+        if asked.thumbnail:
+            png = await services.off_loop(codec.thumbnail, png, asked.thumbnail)
+        self.set_header("Content-Type", "image/png")
+        self.finish(png)
+
+    def compute_etag(self) -> str | None:
+        """The name of the content; an image never changes under it."""
+        return self.etag
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 6:
+        raise NotFound(f"Images are counted from 0; there is no image {text}.")
+    return int(text)

@@ -1,0 +1,71 @@
+"""Which address goes to which handler, and what goes in and out there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpugen_protocol import paths
+from gpugen_protocol.events import EventPage
+from gpugen_protocol.health import Health, Stats
+from gpugen_protocol.models import ModelList
+from gpugen_protocol.paths import Path
+from gpugen_protocol.request import TaskRequest
+from gpugen_protocol.task import Task, TaskPage
+from gpugen_protocol.worker import (
+    Beat,
+    ClaimRequest,
+    Completion,
+    Failure,
+    Leases,
+    Release,
+    Reports,
+    Session,
+    SessionRequest,
+    WorkerList,
+)
+from gpugen_server.web import claims, health, images, openapi, tasks, updates
+from gpugen_server.web.handler import Endpoint
+from gpugen_server.web.openapi import Call
+from gpugen_server.web.queries import EventQuery, ImageQuery, SocketQuery, TaskQuery
+
+
+@dataclass(frozen=True)
+class Route:
+    """An address, its handler, and its methods."""
+
+    path: Path
+    handler: type[Endpoint]
+    calls: dict[str, Call] = field(default_factory=dict)
+
+
+def _get(answer: Any, query: Any = None) -> dict[str, Call]:
+    return {"get": Call(answer=answer, query=query)}
+
+
+def _post(body: Any, answer: Any, status: int = 200) -> dict[str, Call]:
+    return {"post": Call(body=body, answer=answer, status=status)}
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(paths.TASKS, tasks.Tasks, _post(TaskRequest, Task, 201) | _get(TaskPage, TaskQuery)),
+    Route(paths.TASK, tasks.OneTask, _get(Task) | {"delete": Call(status=204)}),
+    Route(paths.TASK_CANCEL, tasks.TaskCancel, _post(None, Task)),
+    Route(paths.TASK_RETRY, tasks.TaskRetry, _post(None, Task, 201)),
+    Route(paths.TASK_EVENTS, tasks.TaskEvents, _get(EventPage, EventQuery)),
+    Route(paths.TASK_IMAGE, images.TaskImage, _get(bytes, ImageQuery)),
+    Route(paths.EVENTS, updates.Updates, {"get": Call(query=SocketQuery, status=101)}),
+    Route(paths.MODELS, health.Models, _get(ModelList)),
+    Route(paths.WORKERS, health.Workers, _get(WorkerList)),
+    Route(paths.STATS, health.Numbers, _get(Stats)),
+    Route(paths.WORKER_SESSIONS, claims.WorkerSessions, _post(SessionRequest, Session, 201)),
+    Route(paths.WORKER_CLAIMS, claims.WorkerClaims, _post(ClaimRequest, Leases)),
+    Route(paths.LEASE_EVENTS, claims.LeaseEvents, _post(Reports, Beat)),
+    Route(paths.LEASE_IMAGE, images.LeaseImage, {"put": Call(body=bytes, answer=Beat)}),
+    Route(paths.LEASE_COMPLETE, claims.LeaseComplete, _post(Completion, Leases)),
+    Route(paths.LEASE_FAIL, claims.LeaseFail, _post(Failure, None, 204)),
+    Route(paths.LEASE_RELEASE, claims.LeaseRelease, _post(Release, None, 204)),
+    Route(paths.HEALTHZ, health.Healthz, _get(Health)),
+    Route(paths.READYZ, health.Readyz, _get(Health)),
+    Route(paths.OPENAPI, openapi.OpenApi, _get(dict)),
+)

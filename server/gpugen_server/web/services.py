@@ -1,0 +1,77 @@
+"""What the handlers work with, made once by the composition root."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from gpugen_protocol.models import Registry
+from gpugen_server.database import Database
+from gpugen_server.events.hub import Hub
+from gpugen_server.images.directory import Directory
+from gpugen_server.settings import Settings
+from gpugen_server.tokens.gate import Gate
+from gpugen_server.web.dispatch import Dispatcher
+
+T = TypeVar("T")
+LIVE_BEATS = 3  # a worker that misses so many heartbeats counts as gone
+
+
+class Socket(Protocol):
+    """An open websocket."""
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Say good-bye."""
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+@dataclass(kw_only=True)
+class Services:
+    """Everything a handler may use."""
+
+    settings: Settings
+    registry: Registry
+    database: Database
+    gate: Gate
+    hub: Hub
+    dispatcher: Dispatcher
+    images: Directory
+    pool: ThreadPoolExecutor
+    sockets: set[Socket] = field(default_factory=set)
+    started: float = field(default_factory=time.monotonic)
+    last_request: float = field(default_factory=time.monotonic)
+    autoscaler_text: Callable[[], str] = str
+    _in_flight: int = 0
+    _idle: asyncio.Event = field(default_factory=_set_event)
+
+    def live_after(self) -> float:
+        """The moment (seconds since the epoch) after which a worker was heard of, if it is alive."""
+        return time.time() - LIVE_BEATS * self.settings.heartbeat_seconds
+
+    def enter(self) -> None:
+        """A request is being answered."""
+        self._in_flight += 1
+        self._idle.clear()
+
+    def leave(self) -> None:
+        """It has been."""
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Wait until no request is being answered."""
+        await self._idle.wait()
+
+    async def off_loop(self, function: Callable[..., T], *args: Any) -> T:
+        """`function(*args)` on a thread, for what computes or waits for the disk."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)

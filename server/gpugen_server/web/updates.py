@@ -1,0 +1,112 @@
+"""The websocket: events of any number of tasks, as they happen and as they were numbered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from urllib.parse import urlsplit
+
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from gpugen_protocol import wire
+from gpugen_protocol.errors import Forbidden, GpugenError
+from gpugen_protocol.events import SocketCommand, Subscription
+from gpugen_server.events.outbound import TooSlowError
+from gpugen_server.events.watcher import Watcher
+from gpugen_server.queue import search
+from gpugen_server.web.handler import Endpoint
+from gpugen_server.web.queries import SocketQuery
+
+EVERYTHING = "*"
+_DEADLINE = 10.0  # seconds for one message to leave this process
+_GOING_AWAY, _TRY_AGAIN = 1001, 1013
+
+
+class Updates(Endpoint, WebSocketHandler):
+    """`/events`."""
+
+    role = "user"
+
+    async def prepare(self) -> None:
+        """Everything is checked before the connection becomes a websocket."""
+        self._check_origin()
+        await self.authorize()
+        asked = self.query(SocketQuery)
+        if asked.task not in (None, EVERYTHING):
+            owner, live_after = self.principal.owner, self.services.live_after()
+            await self.services.database.run(search.get, asked.task, owner, live_after)
+
+    def check_origin(self, origin: str) -> bool:
+        """`prepare` has done it already."""
+        return True
+
+    async def open(self) -> None:
+        """Begin to send."""
+        services = self.services
+        self.set_nodelay(True)
+        self.watcher = Watcher(services.database, self.principal.owner, services.live_after)
+        services.hub.join(self.watcher)
+        services.sockets.add(self)
+        self._sender = asyncio.create_task(self._send())
+        asked = self.query(SocketQuery)
+        if asked.task is not None:
+            await self._subscribe(Subscription(task=asked.task, after=asked.after))
+
+    async def on_message(self, message: str | bytes) -> None:
+        """A command of the client."""
+        try:
+            command = wire.decode(message, SocketCommand)
+            if command.subscribe is not None:
+                await self._subscribe(command.subscribe)
+            if command.unsubscribe is not None:
+                self._unsubscribe(command.unsubscribe.task)
+        except GpugenError as error:
+            self.watcher.notice(error.code, str(error))
+
+    def on_close(self) -> None:
+        """Forget the client."""
+        if hasattr(self, "watcher"):
+            self._sender.cancel()
+            self.services.hub.leave(self.watcher)
+            self.services.sockets.discard(self)
+
+    async def _subscribe(self, wanted: Subscription) -> None:
+        hub = self.services.hub
+        after = wanted.after
+        if wanted.task != EVERYTHING:
+            hub.follow(
+                self.watcher, wanted.task, after.get(wanted.task, 0) if isinstance(after, dict) else after
+            )
+            return
+        hub.follow_everything(self.watcher)
+        known = after if isinstance(after, dict) else {}
+        active = await self.services.database.run(search.active, self.principal.owner)
+        for task in {**dict.fromkeys(active, 0), **known}:
+            self.watcher.follow(task, known.get(task, 0))
+
+    def _unsubscribe(self, task: str) -> None:
+        if task == EVERYTHING:
+            self.services.hub.unfollow_everything(self.watcher)
+        else:
+            self.services.hub.unfollow(self.watcher, task)
+
+    async def _send(self) -> None:
+        try:
+            while True:
+                message = await self.watcher.outbound.get()
+                async with asyncio.timeout(_DEADLINE):
+                    await self.write_message(message)
+        except (TooSlowError, TimeoutError):
+            self.close(_TRY_AGAIN, "the client reads too slowly")
+        except WebSocketClosedError:
+            with contextlib.suppress(WebSocketClosedError):
+                self.close(_GOING_AWAY)
+
+    def _check_origin(self) -> None:
+        """A browser says where its page comes from: only from here is right. Programs say nothing."""
+        origin = self.request.headers.get("Origin")
+        if origin is None:
+            return
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or parts.netloc != self.request.headers.get("Host"):
+            raise Forbidden(f"Pages of {origin} may not open this websocket.")
