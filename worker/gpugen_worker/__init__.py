@@ -1,1 +1,1 @@
-"""Draws: pulls tasks over HTTP, runs them with diffusers, uploads the images."""
+"""The program on a machine that draws: pulls tasks over HTTP, draws them, hands the images over."""

@@ -1,0 +1,55 @@
+"""A generator whose libraries are still being imported: the worker claims meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from gpugen_protocol.errors import describe
+from gpugen_protocol.request import ResolvedRequest
+from gpugen_worker.generator import DrawingFailed, Generator, Observer
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class BackgroundGenerator:
+    """Stands for the generator that `make` gives, from the first moment on.
+
+    Args:
+        models: what it will be able to draw with.
+        make: imports and builds it; runs in a thread that does not hold up the program's end.
+    """
+
+    def __init__(self, models: tuple[str, ...], make: Callable[[], Generator]) -> None:
+        self.models = models
+        self._made: Future[Generator] = Future()
+        threading.Thread(target=self._make, args=(make,), name="import", daemon=True).start()
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """What is in memory: nothing as long as the import runs."""
+        if not self._made.done() or self._made.exception() is not None:
+            return ()
+        return self._made.result().loaded
+
+    def draw(self, request: ResolvedRequest, observer: Observer) -> Iterator[Image]:
+        """As `Generator.draw`; waits for the import first."""
+        if not self._made.done():
+            observer.phase("loading", "Starting PyTorch")
+        failure = self._made.exception()
+        if failure is not None:
+            raise DrawingFailed(
+                "error",
+                f"The worker's libraries do not load. {describe(failure)}",
+                hint="Install them anew: pip install --force-reinstall 'gpugen[worker]'",
+            ) from failure
+        yield from self._made.result().draw(request, observer)
+
+    def _make(self, make: Callable[[], Generator]) -> None:
+        try:
+            self._made.set_result(make())
+        except Exception as error:  # told by `draw`, to whoever wants a picture
+            self._made.set_exception(error)

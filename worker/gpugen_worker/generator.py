@@ -1,0 +1,91 @@
+"""What drawing means: the seam between the loop and whatever makes the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gpugen_protocol.events import LogLevel, Phase
+from gpugen_protocol.request import ResolvedRequest
+from gpugen_protocol.worker import Failure, FailureCode
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Interrupted(Exception):  # noqa: N818 - what happened, not what is wrong
+    """The task must stop at once: it was canceled, given back, or is not ours any more."""
+
+
+class DrawingFailed(Exception):  # noqa: N818 - as TaskFailed, which users get to see
+    """The task cannot be drawn.
+
+    Args:
+        failure: the stable code that users see.
+        message: one sentence.
+        hint: what to do next.
+        retryable: whether another attempt may succeed.
+    """
+
+    def __init__(
+        self, failure: FailureCode, message: str, *, hint: str = "", retryable: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.failure = failure
+        self.message = message
+        self.hint = hint
+        self.retryable = retryable
+
+    def report(self) -> Failure:
+        """The same for the server, cut to what it accepts."""
+        return Failure(
+            code=self.failure,
+            message=self.message[:2000],
+            hint=self.hint[:500],
+            retryable=self.retryable,
+        )
+
+
+class Observer(Protocol):
+    """Who follows a drawing. Every method may be called from the drawing thread only and returns at once."""
+
+    @property
+    def wants_preview(self) -> bool:
+        """Whether a preview made now would be looked at."""
+
+    def check(self) -> None:
+        """Raises Interrupted where the task must stop."""
+
+    def phase(self, phase: Phase, text: str = "", **data: Any) -> None:
+        """The drawing entered `phase`."""
+
+    def log(self, level: LogLevel, message: str) -> None:
+        """Something the user should know."""
+
+    def step(self, image: int, step: int, steps: int, seconds_per_step: float) -> None:
+        """Step `step` of `steps` of image `image` is done. Raises Interrupted where the task must stop."""
+
+    def preview(self, image: int, step: int, jpeg: bytes) -> None:
+        """What the image looks like after that step."""
+
+
+class Generator(Protocol):
+    """Draws requests."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the models it can draw with."""
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Those that are in memory, the last used one last."""
+
+    def draw(self, request: ResolvedRequest, observer: Observer) -> Iterator[Image]:
+        """The images of `request` in order, each as soon as it is ready.
+
+        Image k is drawn from the noise of seed + k: it is the image that seed gives alone.
+
+        Raises:
+            DrawingFailed: it cannot be drawn.
+            Interrupted: `observer` said so.
+        """

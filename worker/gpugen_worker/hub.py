@@ -1,0 +1,132 @@
+"""Models of the Hugging Face Hub: downloaded once, pinned to a commit, then usable offline.
+
+Not tried against the real Hub; the refusals are mapped from the errors that huggingface_hub documents.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import httpx
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from gpugen_protocol.models import Model
+from gpugen_worker.generator import DrawingFailed, Observer
+
+
+class Hub:
+    """Snapshots of repositories.
+
+    Args:
+        revisions: the JSON file that records the commit of the first download of each unpinned repository.
+    """
+
+    def __init__(self, revisions: Path) -> None:
+        self._revisions = revisions
+
+    def folder(self, model: Model, observer: Observer) -> Path:
+        """The local snapshot of `model` at its commit; what is missing is downloaded.
+
+        Raises:
+            DrawingFailed: model_gated, model_missing, model_incomplete or storage_full.
+        """
+        try:
+            commit = model.revision or self._recorded(model) or self._newest(model)
+            observer.phase("loading", f"Fetching {model.name}", repository=model.repository, revision=commit)
+            folder = self._download(model, commit)
+        except (OSError, ValueError, httpx.HTTPError) as error:
+            raise _explain(model, error) from None
+        if not model.revision:
+            self._record(model, folder.name)
+        return folder
+
+    def _download(self, model: Model, commit: str) -> Path:
+        """Only the files that the pipeline reads, none of them a pickle; nothing where all are there."""
+        from diffusers import DiffusionPipeline
+
+        return Path(
+            DiffusionPipeline.download(
+                model.repository,
+                revision=commit,
+                variant=model.variant or None,
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
+        )
+
+    def _newest(self, model: Model) -> str:
+        """The commit that `main` points at; without a network the one in the cache."""
+        try:
+            return HfApi().model_info(model.repository, timeout=15).sha or "main"
+        except (GatedRepoError, RepositoryNotFoundError):
+            raise
+        except (httpx.HTTPError, OSError):
+            return Path(snapshot_download(model.repository, local_files_only=True)).name
+
+    def _recorded(self, model: Model) -> str:
+        return self._read().get(model.repository, "")
+
+    def _record(self, model: Model, commit: str) -> None:
+        recorded = self._read()
+        if model.repository in recorded:
+            return
+        recorded[model.repository] = commit
+        self._revisions.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self._revisions.with_suffix(f".{os.getpid()}.tmp")
+        scratch.write_text(json.dumps(recorded, indent=1, sort_keys=True), encoding="utf-8")
+        scratch.replace(self._revisions)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            return dict(json.loads(self._revisions.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+
+
+def _explain(model: Model, error: Exception) -> DrawingFailed:
+    """The sentence for a download that did not work."""
+    if isinstance(error, GatedRepoError):
+        return DrawingFailed(
+            "model_gated",
+            f"{model.repository} asks for a login and an accepted licence.",
+            hint=f"Accept it at https://huggingface.co/{model.repository}, then set HF_TOKEN for the worker.",
+        )
+    if isinstance(error, RevisionNotFoundError | RepositoryNotFoundError):
+        return DrawingFailed(
+            "model_missing",
+            f"The Hub has no {model.source}, or hides it from this worker.",
+            hint="Look at the name in models.toml; a private repository needs HF_TOKEN.",
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return DrawingFailed(
+            "storage_full",
+            f"The disk is too full to download {model.name}.",
+            hint="Free some space, or move the cache with HF_HOME.",
+        )
+    if "safetensors" in str(error):
+        return DrawingFailed(
+            "model_not_safetensors",
+            f"{model.repository} has no safetensors weights; other formats can run code.",
+            hint="Choose a repository that has them.",
+        )
+    if isinstance(error, LocalEntryNotFoundError | httpx.HTTPError | ConnectionError):
+        return DrawingFailed(
+            "model_missing",
+            f"{model.name} is not in this machine's cache and the Hub cannot be reached.",
+            hint="Connect the worker to the network, or copy the model and name its folder as `path`.",
+            retryable=True,
+        )
+    return DrawingFailed("model_incomplete", f"{model.name} could not be downloaded: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,115 @@
+"""The worker's life: open a session, claim, run, claim again, leave when idle or told to."""
+
+from __future__ import annotations
+
+import time
+
+from gpugen_protocol.errors import GpugenError, describe
+from gpugen_protocol.worker import ClaimRequest, Lease
+from gpugen_worker.backoff import Backoff
+from gpugen_worker.generator import Generator
+from gpugen_worker.job import Job
+from gpugen_worker.lease import Keeper
+from gpugen_worker.log import log
+from gpugen_worker.session import ServerSession, is_passing
+from gpugen_worker.stop import Stop, Stopped
+
+MAX_POLL = 60.0  # seconds; what a claim may ask for
+
+
+class Loop:
+    """Works until it is stopped, idle for too long, or done with its one task.
+
+    Args:
+        session: not yet opened.
+        generator: what draws.
+        stop: its signals.
+        idle_exit: seconds without work until it leaves; None: as the server says.
+        once: leave after one task.
+    """
+
+    def __init__(
+        self,
+        session: ServerSession,
+        generator: Generator,
+        stop: Stop,
+        *,
+        idle_exit: float | None = None,
+        once: bool = False,
+    ) -> None:
+        self._session = session
+        self._generator = generator
+        self._stop = stop
+        self._idle_exit = idle_exit
+        self._once = once
+        self._backoff = Backoff()
+        self._busy_until = time.monotonic()
+
+    def run(self) -> None:
+        """Work.
+
+        Raises:
+            ServerUnreachable: the first session could not be opened.
+            Unauthorized, Forbidden, WorkerTooOld: the server does not want this worker.
+        """
+        keeper = Keeper(self._session, self._stop)
+        try:
+            with self._stop.idle():
+                self._open()
+            self._work(Job(self._session, keeper, self._generator))
+        except Stopped:
+            log.info("Told to stop")
+        finally:
+            keeper.close()
+
+    def _open(self) -> None:
+        terms = self._session.open()
+        if self._idle_exit is None:
+            self._idle_exit = terms.idle_seconds
+        log.info("Worker %s serves %s", terms.worker_id, ", ".join(self._generator.models) or "no model")
+
+    def _work(self, job: Job) -> None:
+        leases: tuple[Lease, ...] = ()
+        self._busy_until = time.monotonic()
+        while not self._stop.requested:
+            leases = leases or self._claim()
+            if leases:
+                leases = job.run(leases[0], self._next_claim)
+                self._busy_until = time.monotonic()
+                if self._once:
+                    return
+            elif self._idle_left() <= 0:
+                log.info("Idle for %g s: leaving", self._idle_exit)
+                return
+
+    def _claim(self) -> tuple[Lease, ...]:
+        wait = min(self._session.terms.poll_seconds, MAX_POLL, max(0.0, self._idle_left()))
+        try:
+            with self._stop.idle():
+                leases = self._session.claim(self._request(wait))
+        except GpugenError as error:
+            if not is_passing(error):
+                raise
+            self._wait_for_server(error)
+            return ()
+        self._backoff.reset()
+        return leases
+
+    def _wait_for_server(self, error: GpugenError) -> None:
+        delay = error.retry_after or self._backoff.next()
+        log.warning("%s Trying again in %.1f s.", describe(error), delay)
+        with self._stop.idle():
+            time.sleep(delay)
+
+    def _next_claim(self) -> ClaimRequest | None:
+        """What to claim with the end of a task: what is there now; waiting is a request of its own."""
+        return None if self._once or self._stop.requested else self._request(0.0)
+
+    def _request(self, wait: float) -> ClaimRequest:
+        generator = self._generator
+        return ClaimRequest(wait_seconds=wait, models=generator.models, loaded=generator.loaded)
+
+    def _idle_left(self) -> float:
+        if self._idle_exit is None:
+            return MAX_POLL
+        return self._busy_until + self._idle_exit - time.monotonic()

@@ -1,0 +1,93 @@
+"""The worker's session with the server: opened once, and again whenever the server has forgotten it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from gpugen_client.claims import WorkerApi
+from gpugen_protocol.errors import (
+    GpugenError,
+    LeaseLost,
+    ServerUnreachable,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+from gpugen_protocol.events import Report
+from gpugen_protocol.worker import (
+    Beat,
+    ClaimRequest,
+    Completion,
+    Failure,
+    Lease,
+    Session,
+    SessionRequest,
+)
+
+T = TypeVar("T")
+
+
+def is_passing(error: GpugenError) -> bool:
+    """Whether the same call may work a little later."""
+    if isinstance(error, LeaseLost):
+        return False
+    return isinstance(error, ServerUnreachable | Unavailable | TooManyRequests) or type(error) is GpugenError
+
+
+class ServerSession:
+    """The calls of WorkerApi under a session that renews itself. Safe to use from two threads.
+
+    Every method raises as WorkerApi does; Unauthorized means that the registration token is refused.
+    """
+
+    def __init__(self, api: WorkerApi, introduction: SessionRequest) -> None:
+        self._api = api
+        self._introduction = introduction
+        self._lock = threading.Lock()
+        self._opened = 0
+        self.terms: Session
+
+    def open(self) -> Session:
+        """Introduce this worker; `terms` holds what the server answered."""
+        self.terms = self._api.open_session(self._introduction)
+        self._opened += 1
+        return self.terms
+
+    def claim(self, request: ClaimRequest) -> tuple[Lease, ...]:
+        """Wait for work."""
+        return self._call(lambda: self._api.claim(request))
+
+    def report(self, lease: str, events: tuple[Report, ...]) -> Beat:
+        """Tell what happened; renews the lease."""
+        return self._call(lambda: self._api.report(lease, events))
+
+    def upload(self, lease: str, index: int, png: bytes) -> None:
+        """Hand over an image."""
+        self._call(lambda: self._api.upload(lease, index, png))
+
+    def complete(self, lease: str, completion: Completion) -> tuple[Lease, ...]:
+        """The task is done."""
+        return self._call(lambda: self._api.complete(lease, completion))
+
+    def fail(self, lease: str, failure: Failure) -> None:
+        """The task could not be done."""
+        self._call(lambda: self._api.fail(lease, failure))
+
+    def release(self, lease: str, reason: str) -> None:
+        """Give the task back."""
+        self._call(lambda: self._api.release(lease, reason))
+
+    def _call(self, call: Callable[[], T]) -> T:
+        opened = self._opened
+        try:
+            return call()
+        except Unauthorized:
+            self._reopen(opened)
+            return call()
+
+    def _reopen(self, opened: int) -> None:
+        with self._lock:
+            if self._opened == opened:  # else the other thread has just done it
+                self.open()
