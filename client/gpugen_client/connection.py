@@ -67,7 +67,6 @@ class Connection:
         body: msgspec.Struct | None = None,
         params: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
-        timeout: tuple[float, float] = TIMEOUT,
     ) -> T:
         """Send `body` as JSON and give the answer as a `kind`.
 
@@ -81,11 +80,16 @@ class Connection:
             data=None if body is None else wire.encode(body),
             params=params,
             headers={"Content-Type": "application/json", **(headers or {})},
-            timeout=timeout,
         )
         if kind is type(None):
             return None
-        return msgspec.json.decode(response.content, type=kind)
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except msgspec.DecodeError:
+            raise GpugenError(
+                f"{self.url} answered with something that is not gpugen's.",
+                hint="Is GPUGEN_URL right, and has the server this version of gpugen?",
+            ) from None
 
     def send(
         self,

@@ -7,7 +7,7 @@ import uuid
 from gpugen_client.connection import Connection
 from gpugen_protocol import paths
 from gpugen_protocol.events import EventPage
-from gpugen_protocol.health import Stats
+from gpugen_protocol.health import Health, Stats
 from gpugen_protocol.models import ModelList
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.task import Task, TaskPage
@@ -62,6 +62,10 @@ class Tasks:
     def workers(self) -> WorkerList:
         """The workers that showed themselves lately."""
         return self.connection.call("GET", paths.WORKERS(), WorkerList)
+
+    def health(self) -> Health:
+        """Whether the server and its parts work."""
+        return self.connection.call("GET", paths.READYZ(), Health)
 
     def stats(self) -> Stats:
         """How many tasks are in which state."""

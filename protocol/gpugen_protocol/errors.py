@@ -202,12 +202,21 @@ class TaskFailed(GpugenError):
     """The task failed."""
 
     code = "task_failed"
+    task: str = ""  # its id
+    reason: str = ""  # the stable code of its failure, such as `out_of_memory`
 
 
 class TaskCanceled(GpugenError):
     """The task was canceled."""
 
     code = "task_canceled"
+    task: str = ""  # its id
+
+
+class SaveFailed(GpugenError):
+    """The image could not be saved."""
+
+    code = "save_failed"
 
 
 class MissingExtra(GpugenError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import platformdirs
@@ -30,3 +30,16 @@ def runtime_file(data: Path) -> Path:
 def registry_files(environ: Mapping[str, str]) -> tuple[Path, Path]:
     """The files whose `[models.*]` tables extend the shipped registry, in order."""
     return data_dir(environ) / "models.toml", config_file(environ)
+
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "sshfs", "fuse.sshfs", "afs", "afpfs", "ncpfs"}
+    | {"webdav", "davfs", "fuse.davfs2", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse"}
+    | {"ceph", "fuse.ceph", "fuse.glusterfs", "lustre", "beegfs", "gpfs"}
+)  # where SQLite's write-ahead log does not work
+
+
+def file_system(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
+    """The type of the file system that holds `path`, given all (mount point, type) in order of mounting."""
+    holding = [(point, kind) for point, kind in mounts if path.is_relative_to(point)]
+    return max(reversed(holding), key=lambda mount: len(mount[0]), default=("", ""))[1]

@@ -1,0 +1,33 @@
+"""`gpugen status`: how the server is, and what it does."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
+def status(as_json: bool) -> None:
+    """How the server is, and what it does."""
+    from gpugen.cli.output import clean, print_json
+    from gpugen.cli.session import session
+    from gpugen.words import duration
+    from gpugen_protocol import wire
+
+    with session() as client:
+        stats, health = client.api.stats(), client.api.health()
+        url = client.connection.url
+    if as_json:
+        print_json({"url": url, "health": wire.plain(health), "stats": wire.plain(stats)})
+        return
+    click.echo(f"Server   {url}, version {clean(health.version)}, up for {duration(stats.uptime_seconds)}")
+    click.echo(f"State    {health.state}")
+    for part in health.parts:
+        if part.state != "ok":
+            click.echo(f"         {clean(part.name)} is {part.state}: {clean(part.text)}")
+    click.echo(f"Tasks    {_counts(stats.tasks)}")
+    click.echo(f"Workers  {_counts(stats.workers)}")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none"

@@ -1,0 +1,28 @@
+"""`gpugen workers`: who draws."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
+def workers(as_json: bool) -> None:
+    """The workers that showed themselves lately, and what they do."""
+    from gpugen.cli.output import clean, print_json, print_table
+    from gpugen.cli.session import session
+
+    with session() as client:
+        answer = client.api.workers()
+    if as_json:
+        print_json(answer)
+        return
+    rows = [
+        (worker.name, worker.state, worker.device, worker.task or "", worker.version, worker.seen_at)
+        for worker in answer.workers
+    ]
+    print_table(
+        ("name", "state", "device", "task", "version", "seen"), rows, empty="There is no worker just now."
+    )
+    if answer.autoscaler_text:
+        click.echo(clean(answer.autoscaler_text), err=True)

@@ -1,0 +1,171 @@
+"""What is known of a task while it is drawn, kept up to date by its events; every view reads from it."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+
+from gpugen_protocol.errors import GpugenError
+from gpugen_protocol.events import (
+    Event,
+    ImageEvent,
+    NoticeEvent,
+    PhaseEvent,
+    PreviewEvent,
+    ProgressEvent,
+    SnapshotEvent,
+    StateEvent,
+)
+from gpugen_protocol.state import TERMINAL
+from gpugen_protocol.task import Task
+
+STAGES = ("queued", "worker", "model", "drawing")
+_STAGE_OF = {"queued": 0, "starting": 1, "loading": 2}  # every other phase is the last stage
+_DEGRADED = {"live_updates_degraded", "connection_lost"}  # notices: of the server, of our own websocket
+_SENTENCES = {
+    "queued": "Waiting for a worker",
+    "starting": "Starting a worker",
+    "loading": "Loading the model",
+    "drawing": "Drawing",
+    "decoding": "Finishing the picture",
+    "uploading": "Handing the picture over",
+    "canceling": "Stopping",
+    "done": "Done",
+}
+
+
+class Status:
+    """The latest of everything. Times are seconds on `clock`.
+
+    Attributes:
+        task: the task as the server last described it.
+        previews: what unfinished images look like, small, by index.
+        images: the PNG bytes of finished images by index; whoever fetches them puts them here.
+        canceling: somebody here asked for it to stop.
+        degraded: a sentence if live updates do not come through; progress then arrives late.
+    """
+
+    def __init__(self, task: Task, clock: Callable[[], float] = time.monotonic) -> None:
+        self.task = task
+        self.phase: str = task.phase
+        self.text = task.phase_text
+        self.state = task.state
+        self.progress: ProgressEvent | None = None
+        self.previews: dict[int, bytes] = {}
+        self.images: dict[int, bytes] = {}
+        self.announced: set[int] = set()
+        self.canceling = False
+        self.degraded = ""
+        self.failure: GpugenError | None = None
+        self._clock = clock
+        self._started = clock()
+        self._drawing_since: float | None = None
+        self._seen = 0  # the number up to which the last snapshot tells everything
+
+    def apply(self, event: Event) -> None:
+        """Take in `event`; one that the last snapshot contains already is old news."""
+        if isinstance(event, SnapshotEvent):
+            self._seen = event.seq
+            self._take(event.data)
+        elif getattr(event, "seq", self._seen + 1) > self._seen:
+            self._take_news(event)
+
+    def _take_news(self, event: Event) -> None:
+        match event:
+            case StateEvent():
+                self.state = event.state
+            case PhaseEvent():
+                self._enter(event.phase, event.text)
+            case ProgressEvent():
+                self._advance(event)
+            case PreviewEvent():
+                self.previews[event.image] = base64.b64decode(event.data)
+            case ImageEvent():
+                self._announce(event.index)
+            case NoticeEvent():
+                self.degraded = event.message if event.code in _DEGRADED else ""
+
+    def _take(self, task: Task) -> None:
+        self.task, self.state = task, task.state
+        self._enter(task.phase, task.phase_text)
+        for image in task.images:
+            self._announce(image.index)
+
+    def _enter(self, phase: str, text: str) -> None:
+        if phase == "queued":  # also when another worker has to start over
+            self.progress, self._drawing_since = None, None
+            self.previews.clear()
+        self.phase, self.text = phase, text
+
+    def _advance(self, progress: ProgressEvent) -> None:
+        self._drawing_since = self._drawing_since or self._clock()
+        self.progress, self.degraded = progress, ""
+
+    def _announce(self, index: int) -> None:
+        self.announced.add(index)
+        self.previews.pop(index, None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in TERMINAL
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was shown first."""
+        return self._clock() - self._started
+
+    @property
+    def stage(self) -> int:
+        """The index in `STAGES` of what is going on."""
+        if self.phase == "canceling" and self.progress is None:
+            return 0
+        return _STAGE_OF.get(self.phase, len(STAGES) - 1)
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the drawing is done, 0 to 1; None while nothing can be said of it."""
+        if self.progress is None:
+            return None
+        steps = self.progress.steps * self.task.request.n
+        return min(1.0, (self._images_before * self.progress.steps + self.progress.step) / steps)
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the drawing is done, if that can be told."""
+        if self.progress is None or self.fraction is None or self._drawing_since is None:
+            return None
+        pace = self.progress.seconds_per_step
+        if pace is None:
+            return None
+        steps = self.progress.steps * self.task.request.n
+        return (1 - self.fraction) * steps * pace
+
+    @property
+    def sentence(self) -> str:
+        """What is going on, in words."""
+        if self.canceling or self.phase == "canceling":
+            return _SENTENCES["canceling"]
+        if self.phase == "drawing" and self.progress is not None:
+            return self._step_sentence()
+        return self.text or self._waiting_sentence()
+
+    def _waiting_sentence(self) -> str:
+        ahead = self.task.queue_position
+        if self.phase == "queued" and ahead:
+            return f"{_SENTENCES['queued']} (number {ahead} in line)"
+        return _SENTENCES.get(self.phase, self.phase)
+
+    def _step_sentence(self) -> str:
+        assert self.progress is not None
+        n = self.task.request.n
+        which = f"Image {self._images_before + 1} of {n}, step" if n > 1 else "Step"
+        words = f"{which} {self.progress.step} of {self.progress.steps}"
+        pace = self.progress.seconds_per_step
+        return f"{words} · {pace:.2g} s a step" if pace else words
+
+    @property
+    def _images_before(self) -> int:
+        assert self.progress is not None
+        return max(self.progress.image, min(len(self.announced), self.task.request.n - 1))

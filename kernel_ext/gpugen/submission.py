@@ -1,0 +1,162 @@
+"""Follow one task from its cell to its end: events in, a view kept up to date, a result or an error out."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+from gpugen.client import Client, Task
+from gpugen.ending import Cancelled, Ending
+from gpugen.result import Result
+from gpugen.status import Status
+from gpugen.view import View
+from gpugen_protocol.errors import GpugenError, TaskCanceled
+
+_TICK = 0.1  # seconds: how often the view may change, and how late a click on Cancel is noticed
+_PATIENCE = 5.0  # seconds an interrupted cell waits for the task to stop
+
+
+class Submission:
+    """A submitted task and its view. One thread at a time may follow it.
+
+    Args:
+        client: the server's.
+        task: the handle of the task.
+        view: where it is shown.
+        cancel: set, by whatever thread, when the user wants it to stop.
+    """
+
+    def __init__(self, client: Client, task: Task, view: View, cancel: threading.Event) -> None:
+        self._api = client.api
+        self.task = task
+        self.status = Status(task.record)
+        self._view = view
+        self._cancel = cancel
+        self._watch = task.watch()
+        self._ending: Ending | None = None
+
+    def open(self, *, waits: bool) -> None:
+        """Show it; in the thread of the cell."""
+        self._view.open(self.status, waits=waits)
+
+    def follow(self) -> Result:
+        """Show it to its end and give its images.
+
+        Raises:
+            GpugenError: it failed, was canceled, or cannot be followed any more.
+            Cancelled: the user interrupted the cell; the task was asked to stop.
+        """
+        try:
+            self.pump()
+            return self.conclude()
+        except KeyboardInterrupt:
+            raise self._interrupted() from None
+
+    def pump(self, until: Callable[[], bool] = lambda: False) -> bool:
+        """Take events and show them until the task is finished (True) or `until` says so."""
+        while not self.finished:
+            if until():
+                return False
+            self._take_events()
+            self._pass_on_cancel()
+            self._fetch_images()
+            self._view.draw(self.status)
+        return True
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to follow."""
+        return self.status.finished or self.status.failure is not None
+
+    def conclude(self) -> Result:
+        """Replace the view by what stays; again if asked again. Raises GpugenError as `follow`."""
+        ending = self._ending or self._make_ending()
+        self._ending = ending
+        self._watch.close()
+        self._view.finish(ending)
+        if ending.error is not None:
+            raise ending.error
+        return self.result
+
+    @property
+    def result(self) -> Result:
+        """The images there are."""
+        return Result(self._api, self.task.record, dict(self.status.images))
+
+    def _take_events(self) -> None:
+        """All that has arrived; waits for the first one."""
+        try:
+            event = self._watch.get(_TICK)
+            while event is not None:
+                self.status.apply(event)
+                event = self._watch.get(0)
+        except GpugenError as error:
+            self.status.failure = error
+
+    def _pass_on_cancel(self) -> None:
+        if self._cancel.is_set() and not self.status.canceling:
+            self.status.canceling = True
+            try:
+                self.task.cancel()
+            except GpugenError:
+                self._cancel.clear()  # the button can be clicked again
+                self.status.canceling = False
+
+    def _fetch_images(self) -> None:
+        """The finished images that are not here yet; one that does not come now comes at the end."""
+        for index in sorted(self.status.announced - self.status.images.keys()):
+            with contextlib.suppress(GpugenError):
+                self.status.images[index] = self._api.image(self.task.id, index)
+
+    def _make_ending(self) -> Ending:
+        error = self.status.failure
+        try:
+            self.task.result()
+        except GpugenError as reason:
+            error = error or reason
+        except TimeoutError:  # it goes on, but we cannot follow it
+            pass
+        self.status.announced.update(image.index for image in self.task.record.images)
+        self._fetch_images()
+        return self._ending_with(error)
+
+    def _ending_with(self, error: GpugenError | None) -> Ending:
+        return Ending(
+            task=self.task.record,
+            pngs=tuple(png for _, png in sorted(self.status.images.items())),
+            error=error,
+            elapsed=self.status.elapsed,
+        )
+
+    def _interrupted(self) -> Cancelled:
+        """Stop the task and leave what there is; a second interrupt leaves at once."""
+        self.status.canceling = True
+        try:
+            with contextlib.suppress(GpugenError):
+                self.task.cancel()
+                deadline = time.monotonic() + _PATIENCE
+                self.pump(until=lambda: time.monotonic() > deadline)
+            ending = self._make_ending()
+        except KeyboardInterrupt:
+            ending = self._ending_with(TaskCanceled("Interrupted; the task was asked to stop."))
+        self._ending = ending
+        with contextlib.suppress(GpugenError):
+            self.conclude()
+        return Cancelled(_farewell(ending))
+
+
+def _farewell(ending: Ending) -> str:
+    words = {
+        "canceled": "was canceled",
+        "succeeded": "had just succeeded",
+        "failed": "had just failed",
+    }.get(ending.task.state, "was asked to stop")
+    drawn = len(ending.pngs)
+    kept = (
+        f"; {drawn} finished image{'s' if drawn != 1 else ''} stay{'s' if drawn == 1 else ''}"
+        if drawn
+        else ""
+    )
+    return f"Task {ending.task.id} {words}{kept}."

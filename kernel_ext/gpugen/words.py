@@ -1,0 +1,64 @@
+"""How a task is put into words: the same in the card, under the picture and in a terminal."""
+
+from __future__ import annotations
+
+from gpugen_protocol.request import ResolvedRequest
+from gpugen_protocol.task import Task
+
+
+def headline(prompt: str, limit: int = 120) -> str:
+    """The prompt on one line, cut where it is longer than `limit` characters."""
+    line = " ".join(prompt.split())
+    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def settings(request: ResolvedRequest) -> str:
+    """What it is drawn with, as in `emoji · 128×128 · 20 steps · guidance 3 · seed 7`."""
+    parts = (
+        request.model,
+        f"{request.width}×{request.height}",
+        f"{request.steps} step{'s' if request.steps != 1 else ''}",
+        f"guidance {request.guidance:g}",
+        seeds(request),
+    )
+    return " · ".join(parts)
+
+
+def seeds(request: ResolvedRequest) -> str:
+    """`seed 7`, or `seeds 7 to 10`."""
+    if request.n == 1:
+        return f"seed {request.seed}"
+    return f"seeds {request.seeds[0]} to {request.seeds[-1]}"
+
+
+def outcome(task: Task, elapsed: float | None = None) -> str:
+    """How it ended, as in `Done in 1.6 s`; `elapsed` seconds where the server's own figure is not known."""
+    drawn, n = len(task.images), task.request.n
+    seconds = task.timings.total if task.timings.total is not None else elapsed
+    if task.state == "succeeded":
+        return f"Done in {duration(seconds)}" if seconds is not None else "Done"
+    if task.state == "canceled":
+        return f"Canceled after {drawn} of {n} images" if n > 1 else "Canceled"
+    if task.state == "failed":
+        return f"Failed after {drawn} of {n} images" if drawn else "Failed"
+    return f"Not waited for: it is {task.state}"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `48 s`, `2 min 5 s`, `1 h 3 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def clock(seconds: float) -> str:
+    """`0:07`, `12:30`, `1:02:03`: as on a stop watch, so that its width stays."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    head = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{head}:{whole % 60:02}"

@@ -1,0 +1,51 @@
+"""The extension as Jupyter Server sees it: configuration, handlers, stop."""
+
+from __future__ import annotations
+
+import os
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Unicode
+
+from gpugen_jupyter.environment import for_kernels
+from gpugen_jupyter.routes import routes
+from gpugen_jupyter.upstream import Upstream
+
+
+class GpugenExtension(ExtensionApp):  # type: ignore[misc]  # jupyter_server is not typed
+    """Passes the browser's requests on to the gpugen server, and tells kernels which one that is.
+
+    Nothing is started or asked here: Jupyter must not start slower, and be it for an import.
+    """
+
+    name = "gpugen"
+    extension_url = "/lab"
+    load_other_extensions = True
+
+    url = Unicode(
+        "", help="The gpugen server; empty: GPUGEN_URL, gpugen's config file, or a private one."
+    ).tag(config=True)
+    token = Unicode("", help="A user token of that server. Kernels see it: never an admin's.").tag(
+        config=True
+    )
+    token_file = Unicode("", help="A file with that token, instead of `token`.").tag(config=True)
+
+    def initialize_settings(self) -> None:
+        """The load hook: kernels inherit this process's environment; what we put there pins their server."""
+        configured = {
+            "GPUGEN_URL": self.url,
+            "GPUGEN_TOKEN": self.token,
+            "GPUGEN_TOKEN_FILE": self.token_file,
+        }
+        os.environ.update(for_kernels(configured, os.environ))
+        self.settings["gpugen_upstream"] = Upstream(os.environ)
+
+    def initialize_handlers(self) -> None:
+        """Add the addresses that are passed on."""
+        self.handlers.extend(routes())
+
+    async def stop_extension(self) -> None:
+        """Let go of the connections; also when nothing was ever asked for, or even loaded."""
+        upstream = self.settings.get("gpugen_upstream")
+        if upstream is not None:
+            upstream.close()

@@ -1,0 +1,79 @@
+"""What the tests of the user's side share: a client for the test server, and the command line as real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes import DrawingWorker, drawing_worker
+
+from gpugen.client import Client
+
+__all__ = ["drawing_worker"]  # a fixture
+
+
+@pytest.fixture
+def client(server: Any) -> Iterator[Client]:
+    """A client for `server`."""
+    with Client(server.url, server.user_token) as found:
+        yield found
+
+
+class Shell:
+    """Runs `gpugen` for `server`, in a folder of its own.
+
+    Attributes:
+        folder: the working directory.
+        environ: the environment; without anything of gpugen's but the server and the token.
+    """
+
+    def __init__(self, folder: Path, url: str, token: str) -> None:
+        self.folder = folder
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("GPUGEN_")}
+        self.environ = {**clean, "GPUGEN_URL": url, "GPUGEN_TOKEN": token, "HOME": str(folder)}
+
+    def __call__(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "gpugen", *arguments],
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start one command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "gpugen", *arguments],
+            cwd=self.folder,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def files(self) -> list[str]:
+        """Every file below the working directory."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def gpugen(server: Any, tmp_path: Path) -> Shell:
+    """`gpugen("generate", "a cat")`: the command line at `server`."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Shell(folder, server.url, server.user_token)
+
+
+@pytest.fixture
+def gpugen_drawing(gpugen: Shell, drawing_worker: DrawingWorker) -> Shell:
+    """The same, with a worker that draws."""
+    return gpugen

@@ -1,0 +1,234 @@
+"""`%%gpugen` in a real kernel, run as papermill or nbconvert run a notebook."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+from gpugen_protocol.worker import Failure
+from PIL import Image
+
+from tests.fakes import DrawingWorker
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+Run = Callable[..., Any]
+
+
+def test_a_cell_leaves_its_picture_and_its_words_and_no_widget(
+    notebook: Run, drawing_worker: DrawingWorker
+) -> None:
+    run = notebook("%%gpugen --seed 7 --size 64x64 --steps 3\na slice of pizza").run()
+
+    assert run.error is None, run.error
+    (png,) = run.data(0, "image/png")
+    assert Image.open(io.BytesIO(base64.b64decode(png))).size == (64, 64)
+    assert not run.data(0, WIDGET)
+    text = run.data(0, "text/plain")[0]
+    wanted = ("a slice of pizza", "emoji", "64×64", "3 steps", "seed 7", "Done in", drawing_worker.claimed[0])
+    assert all(part in text for part in wanted), text
+    assert all(part in run.data(0, "text/html")[0] for part in wanted)
+
+
+def test_the_output_says_how_to_draw_it_again(notebook: Run, drawing_worker: DrawingWorker) -> None:
+    run = notebook("%%gpugen --seed 7 --size 64x64 --steps 2\na cup").run()
+
+    noted = run.cells[0].outputs[0]["metadata"]
+    assert noted["image/png"]["width"] == 64
+    assert noted["gpugen"]["task"] == drawing_worker.claimed[0]
+    assert noted["gpugen"]["request"]["seed"] == 7
+
+
+def test_several_images_become_one_sheet_and_the_file_stays_small(
+    notebook: Run, drawing_worker: DrawingWorker
+) -> None:
+    run = notebook("%%gpugen -n 4 --seed 7 --size 256x256 --steps 4\na slice of pizza").run()
+
+    assert run.error is None, run.error
+    (png,) = run.data(0, "image/png")
+    sheet = Image.open(io.BytesIO(base64.b64decode(png)))
+    assert sheet.width > 4 * 256 >= 4 * sheet.height
+    without_picture = len(json.dumps(run.nb)) - len(png)
+    assert without_picture < 40_000  # states of closed widgets, but no previews in them
+
+
+def test_a_typing_error_stops_the_notebook_with_one_line(notebook: Run) -> None:
+    run = notebook("%%gpugen --sise 64x64\na cat", "print('went on')").run()
+
+    assert run.error is not None
+    assert "UsageError: unrecognized arguments: --sise" in run.text(0)
+    assert "Traceback" not in run.text(0)
+    assert not run.cells[1].outputs
+
+
+def test_what_the_server_refuses_is_a_usage_error_with_its_hint(notebook: Run) -> None:
+    run = notebook("%%gpugen -m emojy\na cat").run()
+
+    assert "UsageError: There is no model 'emojy'. Did you mean emoji" in run.text(0)
+    assert "Traceback" not in run.text(0)
+
+
+def test_a_server_that_is_not_there_is_one_line(notebook: Run, free_port: int) -> None:
+    run = notebook("%%gpugen\na cat", env={"GPUGEN_URL": f"http://127.0.0.1:{free_port}"}).run()
+
+    (error,) = run.cells[0].outputs
+    assert error["ename"] == "ServerUnreachable"
+    assert len(error["traceback"]) == 1
+
+
+def test_a_failed_task_leaves_a_card_and_stops_the_notebook(
+    notebook: Run, drawing_worker: DrawingWorker
+) -> None:
+    drawing_worker.failure = Failure(
+        code="out_of_memory", message="The GPU ran <b>out</b> of memory.", hint="Try --size 64x64."
+    )
+    run = notebook("%%gpugen -n 2 --steps 2 --size 64x64\na cat", "print('went on')").run()
+
+    error = run.cells[0].outputs[-1]
+    assert (error["ename"], len(error["traceback"])) == ("TaskFailed", 1)
+    assert "out of memory" in error["evalue"].replace("<b>", "").replace("</b>", "")
+    assert "Failed after 1 of 2 images" in run.data(0, "text/plain")[0]
+    assert run.data(0, "image/png"), "the finished image stays"
+    assert not run.cells[1].outputs
+
+
+def test_a_task_that_draws_nothing_leaves_its_reason_escaped(
+    notebook: Run, server: Any, wait_until: Run, in_background: Run
+) -> None:
+    run = notebook("%%gpugen -m sdxl\n<script>a cat</script>")
+    thread = in_background(run.run)
+    (task,) = wait_until(lambda: server.tasks().list().tasks)
+    server.tasks().cancel(task.id)
+    thread.join(30)
+
+    (html,) = run.data(0, "text/html")
+    assert "&lt;script&gt;" in html
+    assert "<script>" not in html
+    assert run.cells[0].outputs[-1]["ename"] == "TaskCanceled"
+
+
+def test_interrupting_a_cell_cancels_its_task_keeps_what_is_finished_and_stops_the_notebook(
+    notebook: Run, server: Any, drawing_worker: DrawingWorker, wait_until: Run, in_background: Run
+) -> None:
+    drawing_worker.seconds_per_step = 0.05
+    run = notebook("%%gpugen -n 3 --steps 10 --size 64x64\na cat", "print('went on')")
+    thread = in_background(run.run)
+    wait_until(lambda: any(task.images for task in server.tasks().list().tasks), 30)
+    run.interrupt()
+    thread.join(30)
+
+    (task,) = server.tasks().list().tasks
+    assert task.state == "canceled"
+    error = run.cells[0].outputs[-1]
+    assert (error["ename"], len(error["traceback"])) == ("Cancelled", 1)
+    assert "was canceled; 1 finished image stays" in error["evalue"]
+    assert "Canceled after 1 of 3 images" in run.data(0, "text/plain")[0]
+    assert run.data(0, "image/png")
+    assert not run.data(0, WIDGET)
+    assert not run.cells[1].outputs
+
+
+def test_no_wait_goes_on_and_wait_brings_the_picture_to_the_cell_that_asked(
+    notebook: Run, drawing_worker: DrawingWorker
+) -> None:
+    drawing_worker.seconds_per_step = 0.05
+    run = notebook(
+        "%%gpugen --no-wait -o task --steps 10 --size 64x64\na cat",
+        "print(type(task).__name__, task.state)",
+        "%gpugen wait",
+        "%gpugen wait",
+    ).run()
+
+    assert run.error is None, run.error
+    assert "Task queued" in run.text(1) or "Task running" in run.text(1)
+    assert len(run.data(0, "image/png")) == 1
+    assert "Done in" in run.data(0, "text/html")[-1]
+    assert not run.data(0, WIDGET)
+    assert "nothing to wait for" in run.text(3)
+
+
+def test_o_keeps_the_result_and_still_shows_it(notebook: Run, drawing_worker: DrawingWorker) -> None:
+    run = notebook(
+        "%%gpugen -n 2 --seed 7 --steps 2 --size 64x64 -o cats\na cat",
+        "print(cats.seeds, [image.size for image in cats.images], cats.recipe.prompt)",
+    ).run()
+
+    assert run.error is None, run.error
+    assert len(run.data(0, "image/png")) == 1
+    assert run.text(1).strip() == "[7, 8] [(64, 64), (64, 64)] a cat"
+
+
+def test_a_cell_does_not_fill_the_output_history(notebook: Run, drawing_worker: DrawingWorker) -> None:
+    run = notebook("%gpugen a cat --steps 2 --size 64x64", "print(Out)").run()
+
+    assert run.data(0, "image/png")
+    assert run.text(1).strip() == "{}"
+
+
+def test_config_sets_defaults_that_an_option_overrides(
+    notebook: Run, drawing_worker: DrawingWorker
+) -> None:
+    run = notebook(
+        "%config GpuGenMagics.size = '64x32'\n%config GpuGenMagics.steps = 2",
+        "%gpugen a cat",
+        "%gpugen a cat --steps 3",
+    ).run()
+
+    assert "64×32 · 2 steps" in run.text(1)
+    assert "64×32 · 3 steps" in run.text(2)
+
+
+def test_progress_without_widgets_ends_the_same(notebook: Run, drawing_worker: DrawingWorker) -> None:
+    run = notebook(
+        "%gpugen a cat --steps 2 --size 64x64 --progress text",
+        "%gpugen a cat --steps 2 --size 64x64 --progress none",
+    ).run()
+
+    for cell in (0, 1):
+        assert [sorted(out["data"]) for out in run.cells[cell].outputs] == [
+            ["image/png", "text/plain"],
+            ["text/html", "text/plain"],
+        ]
+
+
+def test_without_ipywidgets_it_says_once_what_is_missing(
+    notebook: Run, drawing_worker: DrawingWorker
+) -> None:
+    run = notebook(
+        "import sys; sys.modules['ipywidgets'] = None",
+        "%gpugen a cat --steps 2 --size 64x64",
+        "%gpugen a cat --steps 2 --size 64x64",
+    ).run()
+
+    assert run.error is None, run.error
+    assert "pip install ipywidgets" in run.text(1)
+    assert "pip install ipywidgets" not in run.text(2)
+    assert run.data(1, "image/png")
+    assert run.data(2, "image/png")
+
+
+def test_show_and_status_bring_back_a_task_of_another_day(
+    notebook: Run, drawing_worker: DrawingWorker
+) -> None:
+    first = notebook("%gpugen a cat --steps 2 --size 64x64").run()
+    task = drawing_worker.claimed[0]
+    second = notebook(f"%gpugen status {task}", f"%gpugen show {task}", f"%gpugen cancel {task}").run()
+
+    assert second.error is None, second.error
+    assert second.text(0).startswith("a cat\n")
+    assert second.data(1, "image/png") == first.data(0, "image/png")
+    assert "is over already: it succeeded" in second.text(2)
+
+
+def test_wait_follows_a_task_that_another_program_submitted(
+    notebook: Run, server: Any, drawing_worker: DrawingWorker
+) -> None:
+    from gpugen_protocol.request import TaskRequest
+
+    task = server.tasks().submit(TaskRequest(prompt="a dog", steps=2, width=64, height=64))
+    run = notebook(f"%gpugen wait {task.id}").run()
+
+    assert run.error is None, run.error
+    assert run.data(0, "image/png")
