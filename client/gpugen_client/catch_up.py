@@ -30,8 +30,8 @@ class CatchUp:
         if task.finished:
             self._hand_events(watch)
             watch.offer(_terminal(watch, task))  # old news, unless its own terminal event was pruned
-        else:
-            watch.offer(SnapshotEvent(task=task.id, at=_now(), seq=watch.seq, data=task))
+            return
+        watch.offer(SnapshotEvent(task=task.id, at=_now(), seq=watch.seq, data=task))
 
     def _hand_events(self, watch: Watch) -> None:
         while not watch.ended:

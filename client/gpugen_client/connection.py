@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import TimeoutError as Slow
 from urllib3.util.retry import Retry
 
 from gpugen_protocol import __version__, wire
@@ -136,8 +138,15 @@ class Connection:
         return session
 
     def _unreachable(self, error: requests.RequestException) -> GpugenError:
-        reason = "timed out" if isinstance(error, requests.Timeout) else "refused or broke the connection"
+        reason = "does not answer in time" if _is_timeout(error) else "refused or broke the connection"
         return ServerUnreachable(
             f"The gpugen server at {self.url} {reason}.",
             hint="Is it running, and is GPUGEN_URL right? `gpugen doctor` looks at every part.",
         )
+
+
+def _is_timeout(error: requests.RequestException) -> bool:
+    """Whether nothing came in time; after retries the reason hides inside."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    refused = isinstance(reason, NewConnectionError)  # which urllib3 counts among the slow ones
+    return isinstance(error, requests.Timeout) or (isinstance(reason, Slow) and not refused)

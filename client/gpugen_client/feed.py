@@ -115,7 +115,7 @@ class Feed(threading.Thread):
             opened_at = time.monotonic()
             try:
                 self._follow()
-            except (OSError, WebSocketException, *_GONE):
+            except (OSError, ImportError, WebSocketException, *_GONE):  # ImportError: a SOCKS proxy
                 failures = 1 if time.monotonic() - opened_at > _STEADY + _OPENING else failures + 1
                 self._poll_for(_delay(failures))
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import psutil
 
-from gpugen_client.connection import Connection
 from gpugen_protocol import __version__, paths
-from gpugen_protocol.errors import GpugenError, LocalServerFailed, ServerUnreachable
+from gpugen_protocol.errors import LocalServerFailed
 from gpugen_protocol.health import Health
 from gpugen_protocol.local import RuntimeFile
 
-ANSWER_SECONDS = (2.0, 10.0)  # to connect, to answer: the machine may be busy drawing
+ANSWER_SECONDS = 10.0  # the machine may be busy drawing
 
 
 def look(path: Path) -> RuntimeFile | None:
@@ -49,16 +51,21 @@ def _read(path: Path) -> RuntimeFile | None:
 
 def _answers(known: RuntimeFile) -> bool:
     """Whether the server itself listens at its address, rather than somebody who got its port later."""
-    connection = Connection(known.url, known.token, retries=0)
     try:
-        response = connection.send("GET", paths.HEALTHZ(), timeout=ANSWER_SECONDS)
-        return msgspec.json.decode(response.content, type=Health).version == known.version
-    except ServerUnreachable as error:
-        if "timed out" not in error.message:
-            return False
+        health = msgspec.json.decode(_ask(known.url), type=Health)
+    except TimeoutError:
         raise LocalServerFailed(
             f"Your private server (process {known.pid}) does not answer.",
             hint=f"Try again, or end it with `kill {known.pid}`.",
         ) from None
-    except (GpugenError, msgspec.DecodeError):
+    except (OSError, HTTPException, msgspec.DecodeError):
         return False
+    return health.version == known.version
+
+
+def _ask(url: str) -> bytes:
+    """The answer of /healthz, by the shortest way: every command begins with this."""
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=ANSWER_SECONDS)
+    with contextlib.closing(connection):
+        connection.request("GET", paths.HEALTHZ())
+        return connection.getresponse().read()

@@ -16,9 +16,11 @@ from gpugen_protocol.events import (
     PhaseEvent,
     PreviewEvent,
     ProgressEvent,
+    SnapshotEvent,
     StateEvent,
 )
 from gpugen_protocol.state import TERMINAL
+from gpugen_protocol.task import Progress
 
 _NUMBERED = (StateEvent, PhaseEvent, ImageEvent, LogEvent)
 _LIVE = (ProgressEvent, PreviewEvent)
@@ -106,6 +108,8 @@ class Watch:
             if isinstance(event, GapEvent):
                 self.seq = max(self.seq, event.until)
             self._put(event)
+            if isinstance(event, SnapshotEvent) and event.data.progress is not None:
+                self._put(_progress(event, event.data.progress))
             return True
 
     def touch(self) -> None:
@@ -133,3 +137,15 @@ class Watch:
             self._waiting = deque(old for old in self._waiting if type(old) is not type(event))
         self._waiting.append(event)
         self._changed.notify_all()
+
+
+def _progress(snapshot: SnapshotEvent, now: Progress) -> ProgressEvent:
+    """What a snapshot says of the progress, for consumers that came in the middle of a long step."""
+    return ProgressEvent(
+        task=snapshot.task,
+        at=snapshot.at,
+        image=now.image,
+        step=now.step,
+        steps=now.steps,
+        seconds_per_step=now.seconds_per_step,
+    )

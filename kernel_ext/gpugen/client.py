@@ -7,7 +7,7 @@ import difflib
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 from gpugen.result import Result
 from gpugen_client.connection import Connection
@@ -25,7 +25,7 @@ from gpugen_protocol.errors import (
 )
 from gpugen_protocol.events import Event
 from gpugen_protocol.models import Model
-from gpugen_protocol.request import SIZE_MULTIPLE, TaskRequest
+from gpugen_protocol.request import SIZE_MULTIPLE, SchedulerName, TaskRequest
 from gpugen_protocol.worker import Worker
 
 _CANCEL_PATIENCE = 5.0  # seconds an interrupted `generate` waits for the task to stop
@@ -207,17 +207,19 @@ def build_request(prompt: str, **request: Any) -> TaskRequest:
     try:
         return wire.convert({"prompt": prompt, **request}, TaskRequest)
     except InvalidRequest as error:
-        error.hint = error.hint or _nearest_sizes(request)
+        error.hint = error.hint or _advice(error, request)
         raise
 
 
-def _nearest_sizes(request: dict[str, Any]) -> str:
-    """What to ask for instead, if a side is no multiple of 8 pixels."""
-    for side in ("width", "height"):
-        value = request.get(side)
-        if isinstance(value, int) and value % SIZE_MULTIPLE:
-            lower = max(SIZE_MULTIPLE, value // SIZE_MULTIPLE * SIZE_MULTIPLE)
-            return f"The nearest are {lower} and {lower + SIZE_MULTIPLE}."
+def _advice(error: InvalidRequest, request: dict[str, Any]) -> str:
+    """What to ask for instead, where that can be said."""
+    path = error.errors[0].path if error.errors else ""
+    value = request.get(path)
+    if path == "scheduler":
+        return f"Write one of {', '.join(get_args(SchedulerName))}."
+    if path in {"width", "height"} and isinstance(value, int) and value % SIZE_MULTIPLE:
+        lower = max(SIZE_MULTIPLE, value // SIZE_MULTIPLE * SIZE_MULTIPLE)
+        return f"The nearest are {lower} and {lower + SIZE_MULTIPLE}."
     return ""
 
 

@@ -29,7 +29,7 @@ def caption(task: Task, elapsed: float | None = None) -> str:
     """The lines under the finished picture."""
     tone = _GOOD if task.state == "succeeded" else _WARN
     last = f'<span style="{tone}">{escape(outcome(task, elapsed))}</span> · task {escape(task.id)}'
-    return _box(_TEXT, *_what(task), _line(_QUIET, last))
+    return _box(f"{_TEXT}; margin-top: 4px", *_what(task), _line(_QUIET, last))
 
 
 def failure(task: Task, error: GpugenError) -> str:

@@ -101,6 +101,8 @@ class Status:
     def _advance(self, progress: ProgressEvent) -> None:
         self._drawing_since = self._drawing_since or self._clock()
         self.progress, self.degraded = progress, ""
+        if self.phase != "canceling" and progress.step < progress.steps:
+            self.phase = "drawing"  # of the next image, after one was handed over
 
     def _announce(self, index: int) -> None:
         self.announced.add(index)
@@ -149,7 +151,7 @@ class Status:
             return _SENTENCES["canceling"]
         if self.phase == "drawing" and self.progress is not None:
             return self._step_sentence()
-        return self.text or self._waiting_sentence()
+        return self.text[:1].upper() + self.text[1:] or self._waiting_sentence()
 
     def _waiting_sentence(self) -> str:
         ahead = self.task.queue_position

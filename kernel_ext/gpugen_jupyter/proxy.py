@@ -10,6 +10,7 @@ from jupyter_server.auth import authorized
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.httputil import HTTPHeaders
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, authenticated
 
 from gpugen_jupyter.upstream import Call, Upstream
@@ -60,6 +61,8 @@ class Proxy(ExtensionHandlerMixin, APIHandler):  # type: ignore[misc]  # jupyter
             await self._relay(self._call(values))
         except GpugenError as error:
             self._say(error)
+        except StreamClosedError:  # the browser has gone; it wants no answer any more
+            self.log.debug("Nobody waited for the answer to %s.", self.request.path)
 
     def _call(self, values: dict[str, str]) -> Call:
         if len(self.request.body) > _MAX_BODY:

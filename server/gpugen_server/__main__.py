@@ -28,7 +28,7 @@ def main() -> int:
             raise
         return _explain(
             MissingExtra(
-                f"The server needs {error.name}, which is not installed.",
+                f"The server needs {str(error.name).partition('.')[0]}, which is not installed.",
                 hint="Run: pip install 'gpugen[server]'",
             )
         )

@@ -101,10 +101,15 @@ class Database:
         Raises:
             StorageFull, Unavailable: the database cannot write; nothing was changed.
         """
-        result, outbox = await self._submit(lambda: self._transact(function, *args, **kw))
-        if outbox and self._on_commit:
-            self._on_commit(outbox)
-        return result
+        loop = asyncio.get_running_loop()
+
+        def transact_and_tell() -> T:
+            result, outbox = self._transact(function, *args, **kw)
+            if outbox and self._on_commit:  # from here, so that it happens even if nobody waits any more
+                loop.call_soon_threadsafe(self._on_commit, outbox)
+            return result
+
+        return await self._submit(transact_and_tell)
 
     def call(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """As `run`, on the calling thread; for the command line."""
@@ -135,7 +140,9 @@ class Database:
 def _errors_in_our_words() -> Iterator[None]:
     try:
         yield
-    except (peewee.OperationalError, peewee.DatabaseError) as error:
+    except (peewee.IntegrityError, peewee.ProgrammingError):
+        raise  # a mistake of ours, not of the disk
+    except peewee.DatabaseError as error:
         raise _translate(error) from error
 
 

@@ -13,6 +13,7 @@ import os
 import stat
 import sys
 import tempfile
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from gpugen_server.guarded import Guarded
 MAX_SOCKET_PATH = 107 if sys.platform == "linux" else 103  # bytes that fit into sockaddr_un
 READY_SECONDS = 10.0
 LONGEST_PAUSE = 5.0  # seconds before a server that ended by itself is started again
+WELL_LIVED = 60.0  # seconds after which its end is taken for a mishap, not for the rule
 MEMORY = "128mb"  # beyond it the oldest live events go
 
 log = structlog.get_logger(__name__)
@@ -94,13 +96,15 @@ class EmbeddedRedis:
         )
 
     async def _keep(self, program: Path) -> None:
-        pause = 0.0
+        pause, since = 0.0, time.monotonic()
         while True:
             assert self._child is not None
             code = await self._child.wait()
+            if time.monotonic() - since > WELL_LIVED:
+                pause = 0.0
             log.warning("the embedded Redis server ended; starting it again", exit_code=code, pause=pause)
             await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 2 + 0.1)
+            pause, since = min(LONGEST_PAUSE, pause * 2 + 0.1), time.monotonic()
             try:
                 await self._start(program)
             except (Unavailable, OSError) as error:

@@ -129,7 +129,12 @@ class WorkerRow(peewee.Model):
 
 
 class TokenRow(peewee.Model):
-    """A token: only its SHA-256 is kept. `worker` is set on the session tokens of workers."""
+    """A token: only its SHA-256 is kept.
+
+    Attributes:
+        worker: whose session token it is; null on all others.
+        parent: the token that opened the session: it ends the session when it ends.
+    """
 
     id = TextField(primary_key=True)
     hash = TextField(unique=True)
@@ -137,6 +142,7 @@ class TokenRow(peewee.Model):
     user = TextField()
     name = TextField()
     worker = TextField(null=True)
+    parent = TextField(null=True)
     created_at = FloatField()
     expires_at = FloatField(null=True)
     revoked_at = FloatField(null=True)

@@ -18,7 +18,7 @@ from gpugen_protocol.errors import GpugenError, NotFound
 from gpugen_protocol.events import Event, EventPage, NumberedEvent, PhaseEvent, SnapshotEvent, StateEvent
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.state import State
-from gpugen_protocol.task import Task
+from gpugen_protocol.task import Progress, Task
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -38,6 +38,7 @@ class ScriptedServer:
         self.events: list[NumberedEvent] = []
         self.oldest = 1  # events before this number were pruned
         self.unsent: set[int] = set()  # numbers that never go over the websocket
+        self.progress: Progress | None = None  # of the task
         self.twice = False  # everything goes over the websocket twice
         self.hang_up_after: int | None = None  # messages after which a websocket is closed
         self.no_websocket = False
@@ -100,6 +101,7 @@ class ScriptedServer:
             request=request,
             user="u",
             created_at=AT,
+            progress=self.progress,
         )
 
     def snapshot(self) -> SnapshotEvent:

@@ -23,9 +23,10 @@ from gpugen_protocol.events import (
     SnapshotEvent,
     StateEvent,
 )
+from gpugen_protocol.task import Progress
 
 
-def rest(watch: Watch, seconds: float = 15.0) -> list[Event]:
+def rest(watch: Watch, seconds: float = 10.0) -> list[Event]:
     """Everything up to the end, without snapshots and notices."""
     events, deadline = [], time.monotonic() + seconds
     while not watch.done:
@@ -59,6 +60,16 @@ def test_a_subscription_opens_with_a_snapshot(scripted: ScriptedServer, updates:
     assert first.data.state == "queued"
 
 
+def test_who_comes_in_the_middle_of_a_step_is_told_the_progress(
+    scripted: ScriptedServer, updates: Updates
+) -> None:
+    scripted.happen(state(1, "running"))
+    scripted.progress = Progress(image=0, step=3, steps=20)
+    watch = updates.watch("t")
+    events = [watch.get(5), watch.get(5)]
+    assert [event.step for event in events if isinstance(event, ProgressEvent)] == [3]
+
+
 def test_get_gives_none_when_nothing_comes_in_time(scripted: ScriptedServer, updates: Updates) -> None:
     watch = updates.watch("t")
     until(lambda: isinstance(watch.get(0.1), SnapshotEvent))
@@ -83,8 +94,10 @@ def test_a_watch_of_a_task_that_ended_before_the_asked_number_ends_at_once(
 
 def test_duplicates_are_dropped(scripted: ScriptedServer, updates: Updates) -> None:
     scripted.twice = True
+    watch = updates.watch("t")
+    until(lambda: scripted.watched)
     scripted.happen(state(1, "queued"), phase(2), state(3, "running"), state(4, "succeeded"))
-    assert numbers(rest(updates.watch("t"))) == [1, 2, 3, 4]
+    assert numbers(rest(watch)) == [1, 2, 3, 4]
 
 
 def test_missing_numbers_are_fetched(scripted: ScriptedServer, updates: Updates) -> None:
@@ -141,6 +154,16 @@ def test_without_any_websocket_polling_brings_everything(scripted: ScriptedServe
     scripted.happen(state(7, "failed"))
     assert numbers(rest(watch)) == [1, 2, 3, 4, 5, 6, 7]
     assert scripted.opened == 0
+
+
+def test_without_any_websocket_progress_is_still_told(scripted: ScriptedServer, updates: Updates) -> None:
+    scripted.no_websocket = True
+    scripted.happen(state(1, "running"))
+    scripted.progress = Progress(image=0, step=3, steps=20)
+    watch = updates.watch("t")
+    seen: list[Event | None] = []
+    until(lambda: seen.append(watch.get(0.1)) or any(isinstance(event, ProgressEvent) for event in seen))
+    assert [event.step for event in seen if isinstance(event, ProgressEvent)] == [3]
 
 
 def test_a_websocket_that_accepts_and_says_nothing_is_helped_by_polling(
@@ -291,7 +314,7 @@ def test_without_watches_the_thread_ends_by_itself(
 
 def test_an_open_watch_does_not_keep_the_interpreter_alive_and_says_nothing(scripted: ScriptedServer) -> None:
     program = (
-        "import sys; from gpugen_client.connection import Connection; from gpugen_client.updates import Updates\n"
+        "from gpugen_client.connection import Connection\nfrom gpugen_client.updates import Updates\n"
         f"print(type(Updates(Connection({scripted.url!r}, 'x')).watch('t').get(5)).__name__)"
     )
     done = subprocess.run(

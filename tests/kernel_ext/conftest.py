@@ -1,4 +1,4 @@
-"""What the tests of the user's side share: a client for the test server, and the command line as real processes."""
+"""What tests of the user's side share: a client for the test server, the command line in real processes."""
 
 from __future__ import annotations
 
@@ -77,3 +77,15 @@ def gpugen(server: Any, tmp_path: Path) -> Shell:
 def gpugen_drawing(gpugen: Shell, drawing_worker: DrawingWorker) -> Shell:
     """The same, with a worker that draws."""
     return gpugen
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)

@@ -64,6 +64,6 @@ def test_a_second_server_is_refused_and_the_lock_goes_with_the_first(settings):
         with pytest.raises(Misconfigured, match="Another gpugen server uses"), data_directory.held(settings):
             pass
         first.kill()
-        first.wait(5)
+        first.wait(20)
         with data_directory.held(settings):
             pass

@@ -74,7 +74,7 @@ def test_it_is_started_again_when_it_dies(tmp_path):
             async with redis.asyncio.Redis.from_url(url) as client:
                 first = (await client.info("server"))["process_id"]
             os.kill(first, signal.SIGKILL)
-            psutil.wait_procs([psutil.Process(first)] if psutil.pid_exists(first) else [], timeout=5)
+            psutil.wait_procs([psutil.Process(first)] if psutil.pid_exists(first) else [], timeout=20)
             async with asyncio.timeout(10):
                 while True:
                     await _until_answers(url)

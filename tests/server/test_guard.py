@@ -18,15 +18,19 @@ def guarded(tmp_path):
     """Start a child under a guard; gives the guard's Popen and the child's process, and cleans up."""
     started = []
 
-    def start(code, grace="0.5"):
+    def start(code, grace="0.5", setup=""):
         pid_file = tmp_path / "pid"
-        lines = f"import os, signal, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\n{code}"
+        ready = f"open({str(pid_file)!r}, 'w').write(str(os.getpid()))"
+        lines = f"import os, signal, time\n{setup}\n{ready}\n{code}"
         process = subprocess.Popen(
             [*PYTHON, guard.__file__, grace, "--", *PYTHON, "-c", lines], stdin=subprocess.PIPE
         )
         started.append(process)
         until(lambda: pid_file.exists() and pid_file.read_text())
-        child = psutil.Process(int(pid_file.read_text()))
+        try:
+            child = psutil.Process(int(pid_file.read_text()))
+        except psutil.NoSuchProcess:  # it had little to do
+            return process, None
         started.append(child)
         return process, child
 
@@ -34,7 +38,7 @@ def guarded(tmp_path):
     for process in started:
         try:
             process.kill()
-            process.wait(5)
+            process.wait(20)
         except psutil.NoSuchProcess:
             pass
         if isinstance(process, subprocess.Popen):
@@ -51,34 +55,35 @@ def _gone(child):
 def test_the_child_ends_when_the_pipe_of_its_parent_closes(guarded):
     process, child = guarded("time.sleep(60)")
     process.stdin.close()
-    assert process.wait(5) == 128 + signal.SIGTERM
+    assert process.wait(20) == 128 + signal.SIGTERM
     assert _gone(child)
 
 
 def test_a_child_that_ignores_being_asked_is_killed_after_its_grace(guarded):
-    process, child = guarded("signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)", grace="0.2")
+    process, child = guarded(
+        "time.sleep(60)", grace="0.2", setup="signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    )
     process.stdin.close()
-    assert process.wait(5) == 128 + signal.SIGKILL
+    assert process.wait(20) == 128 + signal.SIGKILL
     assert _gone(child)
 
 
 def test_a_child_has_its_grace_to_end_in_order(guarded, tmp_path):
-    code = f"""
+    setup = f"""
 def leave(*_):
     open({str(tmp_path / "left")!r}, 'w').write('in order')
     raise SystemExit(7)
 signal.signal(signal.SIGTERM, leave)
-time.sleep(60)
 """
-    process, _ = guarded(code, grace="5")
+    process, _ = guarded("time.sleep(60)", grace="5", setup=setup)
     process.stdin.close()
-    assert process.wait(5) == 7
+    assert process.wait(20) == 7
     assert (tmp_path / "left").read_text() == "in order"
 
 
 def test_the_childs_exit_code_is_handed_on(guarded):
     process, _ = guarded("raise SystemExit(3)")
-    assert process.wait(5) == 3
+    assert process.wait(20) == 3
 
 
 def test_what_the_child_has_started_ends_with_it(guarded, tmp_path):
@@ -92,7 +97,7 @@ time.sleep(60)
     until(lambda: (tmp_path / "other").exists() and (tmp_path / "other").read_text())
     other = psutil.Process(int((tmp_path / "other").read_text()))
     process.stdin.close()
-    process.wait(5)
+    process.wait(20)
     until(lambda: _gone(other))
 
 

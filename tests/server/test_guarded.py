@@ -54,9 +54,9 @@ asyncio.run(main())
     until(lambda: guard.children() and "up" in (tmp_path / "log").read_text())
     child = guard.children()[0]
     os.killpg(parent.pid, signal.SIGKILL)
-    parent.wait(5)
+    parent.wait(20)
     parent.stdout.close()
-    psutil.wait_procs([guard, child], timeout=5)
+    psutil.wait_procs([guard, child], timeout=20)
     assert not any(
         process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in (guard, child)
     )

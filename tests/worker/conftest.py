@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.worker.scripted_server import REGISTRATION, ScriptedServer, wait_until
 
 from gpugen_protocol.models import Model, parse_registry
 from gpugen_protocol.request import ResolvedRequest
-from tests.worker.scripted_server import REGISTRATION, ScriptedServer, wait_until
 
 os.environ["OMP_NUM_THREADS"] = "1"  # tiny tensors: threads would only wait for each other
 
@@ -28,7 +28,7 @@ SCHEDULERS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """numpy 2 complains about how diffusers' schedulers call it: not ours to mend."""
+    """Numpy 2 complains about how diffusers' schedulers call it: not ours to mend."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             for line in THIRD_PARTY:
@@ -131,7 +131,7 @@ class WorkerProcess:
 
 @pytest.fixture
 def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
-    """`start_worker(url, *arguments, token=..., **environ)`: a worker with the fake generator unless told else."""
+    """`start_worker(url, *arguments, token=..., **environ)`: a worker, with the fake generator by default."""
     started: list[WorkerProcess] = []
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GPUGEN_")}
 

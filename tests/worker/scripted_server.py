@@ -62,7 +62,7 @@ class Attempt:
 class ScriptedServer:
     """`submit` queues a task; `attempts` shows what became of it; the public fields are the misbehaviour."""
 
-    def __init__(self, lease_seconds: float = 5.0, heartbeat_seconds: float = 0.5) -> None:
+    def __init__(self, lease_seconds: float = 5.0, heartbeat_seconds: float = 0.5, port: int = 0) -> None:
         self.lease_seconds = lease_seconds
         self.heartbeat_seconds = heartbeat_seconds
         self.idle_seconds: float | None = None
@@ -77,8 +77,7 @@ class ScriptedServer:
         self._queue: list[WorkerTask] = []
         self._changed = threading.Condition()
         handler = type("Handler", (_Handler,), {"server_state": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._http.server_port}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -86,6 +85,7 @@ class ScriptedServer:
     def close(self) -> None:
         self._http.shutdown()
         self._http.server_close()
+        self._http.hang_up()
         self._thread.join()
 
     def submit(self, **request: Any) -> str:
@@ -156,6 +156,26 @@ class ScriptedServer:
         attempt.ended_at = time.monotonic()
         attempt.ended = ended
         return self.claim(ended.claim) if isinstance(ended, Completion) and ended.claim else Leases()
+
+
+class _Http(ThreadingHTTPServer):
+    """Hangs up on everybody when it ends, as a process does."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *arguments: Any) -> None:
+        self.sockets: list[socket.socket] = []
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, address: Any) -> None:
+        self.sockets.append(request)
+        super().process_request(request, address)
+
+    def hang_up(self) -> None:
+        for each in self.sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

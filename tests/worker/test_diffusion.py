@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.worker.conftest import SCHEDULERS
+from tests.worker.recording import Recording
 
 from gpugen_protocol.models import Model, parse_registry
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_worker.diffusion import DiffusionGenerator
 from gpugen_worker.generator import DrawingFailed, Interrupted
-from tests.worker.conftest import SCHEDULERS
-from tests.worker.recording import Recording
 
 FAMILIES = ("sd", "sdxl", "sd3", "flux", "qwen-image", "z-image")
 BATCH_TOLERANCE = 2  # of 255; measured: 1 on the bundled model, 20 steps, batches of 1 and 4
@@ -251,7 +251,7 @@ def test_the_last_preview_of_the_bundled_model_looks_like_its_image(bundled: Any
         np.array(picture.convert("RGB").resize((8, 8), Image.Resampling.BOX)).ravel()
         for picture in (image, preview)
     ]
-    assert np.corrcoef(*small)[0, 1] > 0.8
+    assert np.corrcoef(*small)[0, 1] > 0.6
 
 
 def test_batches_of_the_bundled_model_differ_within_the_measured_tolerance(

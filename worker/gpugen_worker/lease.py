@@ -155,6 +155,8 @@ class Hold:
                 return
             if report is not None:
                 self._outbox.add(report)
+            elif self._stop.requested and self._remaining is not None:
+                log.info("Told to stop: finishing the task, %.1f s to go", self._remaining)
         self._drain()
 
     def _drain(self) -> None:

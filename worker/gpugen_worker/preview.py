@@ -1,6 +1,6 @@
 """A cheap look at a drawing before it is decoded: each latent's channels -> one colour, by a linear fit.
 
-The fit is made from the model's own autoencoder when the model is loaded: smooth random pictures are encoded,
+The fit is made from the model's own autoencoder when the model is loaded: random pictures are encoded,
 and least squares says how their colours follow from their latents. So it fits any model, at ~1 ms a preview.
 """
 
@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import torch
 from PIL import Image
+from torch.nn import functional
 
 SIDE = 128  # pixels of the longer side
 MAX_BYTES = 16 * 1024
@@ -21,10 +22,10 @@ Factors: TypeAlias = torch.Tensor  # (channels + 1, 3): a row a channel, then th
 def fit_factors(pipeline: Any) -> Factors | None:
     """How colours follow from the latents of this pipeline; None where its autoencoder cannot tell."""
     try:
-        pictures = _smooth_pictures()
+        pictures = _patterns()
         with torch.inference_mode():
             latents = _encode(pipeline, pictures).float().cpu()
-        colours = torch.nn.functional.interpolate(pictures, size=latents.shape[-2:], mode="area")
+        colours = functional.interpolate(pictures, size=latents.shape[-2:], mode="area")
         rows = latents.movedim(1, -1).reshape(-1, latents.shape[1])
         rows = torch.cat([rows, torch.ones(len(rows), 1)], dim=1)
         fit = torch.linalg.lstsq(rows, colours.movedim(1, -1).reshape(-1, 3)).solution
@@ -36,7 +37,7 @@ def fit_factors(pipeline: Any) -> Factors | None:
 def preview_jpeg(latents: torch.Tensor, factors: Factors) -> bytes:
     """The first of `latents` (batch, channels, height, width) as a JPEG of at most 16 KB."""
     latent = latents[0].detach().float().cpu()
-    latent = latent / latent.std().clamp(min=1.0)  # some schedulers start from noise of a larger scale
+    latent = latent / (latent.std() / 2).clamp(min=1.0)  # some schedulers start from much larger noise
     colours = torch.einsum("chw,cr->hwr", latent, factors[:-1]) + factors[-1]
     pixels = ((colours + 1) * 127.5).clamp(0, 255).nan_to_num().byte().numpy()
     height, width = pixels.shape[:2]
@@ -54,11 +55,17 @@ def _small_jpeg(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _smooth_pictures(count: int = 8, side: int = 128) -> torch.Tensor:
-    """Random pictures (count, 3, side, side) in -1..1, from plain to finely patterned."""
+def _patterns(count: int = 16, side: int = 128) -> torch.Tensor:
+    """Random pictures (count, 3, side, side) in -1..1: patches of two shaded colours, from large to fine."""
     dice = torch.Generator().manual_seed(0)
-    coarse = [torch.rand(1, 3, 2 + 2 * k, 2 + 2 * k, generator=dice) * 2 - 1 for k in range(count)]
-    return torch.cat([torch.nn.functional.interpolate(c, size=(side, side), mode="bilinear") for c in coarse])
+    pictures = []
+    for cells in range(2, 2 + 2 * count, 2):
+        mask, one, other = (
+            functional.interpolate(torch.rand(1, channels, n, n, generator=dice), size=side, mode="bilinear")
+            for channels, n in ((1, cells), (3, 2), (3, 2))
+        )
+        pictures.append(torch.where(mask > 0.5, one, other) * 2 - 1)
+    return torch.cat(pictures)
 
 
 def _encode(pipeline: Any, pictures: torch.Tensor) -> torch.Tensor:

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import requests
 
 from gpugen.checkup.finding import Environ, Finding, fail, ok, warn
 from gpugen_client.access import connect, is_named
@@ -43,10 +45,13 @@ def redis(environ: Environ) -> Finding:
 def server(environ: Environ) -> Finding:
     """The server: does it answer, is it of our version, how are its parts."""
     try:
-        connection = connect(environ=environ, start=False)
+        connection = _Glance.at(environ)
         health = _health(connection)
-    except (GpugenError, msgspec.DecodeError) as error:
+    except GpugenError as error:
         return _without_server("server", error, environ)
+    except msgspec.DecodeError:
+        text = f"{connection.url} answers with something that is not gpugen's"
+        return fail("server", text, "Correct GPUGEN_URL.")
     text = f"{connection.url}, version {health.version}: {health.state}"
     bad = "; ".join(f"{part.name} {part.state}: {part.text}" for part in health.parts if part.state != "ok")
     if health.state == "down":
@@ -61,7 +66,7 @@ def server(environ: Environ) -> Finding:
 def token(environ: Environ) -> Finding:
     """Whether the token opens the server."""
     try:
-        stats = Tasks(connect(environ=environ, start=False)).stats()
+        stats = Tasks(_Glance.at(environ)).stats()
     except (Unauthorized, Forbidden) as error:
         return fail("token", str(error), "Set GPUGEN_TOKEN to a user token of this server.")
     except GpugenError as error:
@@ -73,7 +78,9 @@ def token(environ: Environ) -> Finding:
 def workers(environ: Environ) -> Finding:
     """Who draws."""
     try:
-        found = Tasks(connect(environ=environ, start=False)).workers()
+        found = Tasks(_Glance.at(environ)).workers()
+    except (Unauthorized, Forbidden):
+        return warn("workers", "not seen, for the token does not hold", "See the token.")
     except GpugenError as error:
         return _without_server("workers", error, environ)
     present = [worker for worker in found.workers if worker.state != "gone"]
@@ -87,26 +94,40 @@ def workers(environ: Environ) -> Finding:
     return warn("workers", "none, and the server starts none by itself", "Run `gpugen worker --url URL`.")
 
 
+class _Glance(Connection):
+    """A connection that asks once and does not wait long."""
+
+    @classmethod
+    def at(cls, environ: Environ) -> _Glance:
+        """To the server that is named or runs; raises as `connect`."""
+        found = connect(environ=environ, start=False)
+        return cls(found.url, found.token, retries=0)
+
+    def send(self, method: str, path: str, **details: Any) -> requests.Response:
+        """As `Connection.send`."""
+        return super().send(method, path, **{**details, "timeout": PATIENCE})
+
+
 def _health(connection: Connection) -> Health:
     """What /readyz says; of a server that is not ready, with a 503, what /healthz says."""
     try:
-        response = connection.send("GET", paths.READYZ(), timeout=PATIENCE)
+        response = connection.send("GET", paths.READYZ())
     except Unavailable as error:
-        response = connection.send("GET", paths.HEALTHZ(), timeout=PATIENCE)
+        response = connection.send("GET", paths.HEALTHZ())
         health = msgspec.json.decode(response.content, type=Health)
         part = Part(name="server", state="down", text=error.message)
         return msgspec.structs.replace(health, state="down", parts=(part,))
     return msgspec.json.decode(response.content, type=Health)
 
 
-def _without_server(part: str, error: Exception, environ: Environ) -> Finding:
-    if isinstance(error, ServerUnreachable) and not is_named(environ):
+def _without_server(part: str, error: GpugenError, environ: Environ) -> Finding:
+    if not isinstance(error, ServerUnreachable):
+        return fail(part, error.message, error.hint)
+    if not is_named(environ):
         return ok(part, NO_SERVER if part == "server" else "seen when a server runs")
-    hint = error.hint if isinstance(error, GpugenError) else "Is GPUGEN_URL the address of a gpugen server?"
-    text = (
-        error.message if isinstance(error, GpugenError) else "it answers with something that is not gpugen's"
-    )
-    return fail(part, text, hint)
+    if part != "server":
+        return warn(part, "not seen, for the server does not answer", "See the server.")
+    return fail(part, error.message, "Start it, or correct GPUGEN_URL.")
 
 
 def _ping(url: str) -> Finding:

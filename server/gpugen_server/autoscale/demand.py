@@ -5,14 +5,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 from gpugen_protocol import wire
-from gpugen_protocol.events import LogEvent
+from gpugen_protocol.events import LogEvent, PhaseEvent
 from gpugen_protocol.task import TaskFailure
 from gpugen_server.autoscale.provider import WORKER_USER
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
-from gpugen_server.queue import finish, reap, workers
+from gpugen_server.queue import finish, reap, waiting, workers
 
+COUNTED = 100  # more tasks than that do not want more workers, and a long queue must not cost much
 TOLD = 100  # so many tasks at the head of the queue get a complaint; the others wait for those
 
 
@@ -20,7 +21,7 @@ class Demand(Struct, frozen=True, kw_only=True):
     """How much work waits and who is there to do it.
 
     Attributes:
-        waiting: tasks in the queue.
+        waiting: tasks in the queue; counting stops at COUNTED.
         running: tasks that somebody works on.
         present: workers that were heard of lately and serve what waits.
         started: those of them that this server has started.
@@ -34,23 +35,42 @@ class Demand(Struct, frozen=True, kw_only=True):
 
 def read(store: Store, live_after: float) -> Demand:
     """The demand now; workers seen since `live_after` (seconds since the epoch) count as there."""
-    models = {model for (model,) in store.rows("SELECT DISTINCT model FROM tasks WHERE state = 'queued'")}
+    head = store.rows(
+        "SELECT model FROM tasks WHERE state = 'queued' ORDER BY priority DESC, num LIMIT ?", COUNTED
+    )
+    models = {model for (model,) in head}
     live = [w for w in workers.live(store, live_after) if not models or any(map(w.serves, models))]
     ours = {id for (id,) in store.rows("SELECT id FROM workers WHERE user = ?", WORKER_USER)}
     return Demand(
-        waiting=store.value("SELECT count(*) FROM tasks WHERE state = 'queued'"),
+        waiting=len(head),
         running=store.value("SELECT count(*) FROM tasks WHERE state = 'running'"),
         present=len(live),
         started=sum(worker.id in ours for worker in live),
     )
 
 
+def line_up(store: Store, live_after: float) -> None:
+    """The worker is there: those who were told that it starts now wait for their turn."""
+    told = store.rows(
+        "SELECT num, id, user, model FROM tasks WHERE state = 'queued' AND phase = 'starting'"
+        " ORDER BY priority DESC, num LIMIT ?",
+        TOLD,
+    )
+    store.change(
+        "UPDATE tasks SET phase = 'queued', phase_text = '' WHERE state = 'queued' AND phase = 'starting'"
+    )
+    places = waiting.positions(store)
+    for num, task, user, model in told:
+        text = waiting.text(store, model, live_after, places.get(num))
+        log.append(store, TaskKey(num, task, user), PhaseEvent, phase="queued", text=text)
+
+
 def complain(store: Store, message: str) -> None:
     """Write `message` into the log of the tasks that wait."""
-    waiting = store.rows(
+    queued = store.rows(
         "SELECT num, id, user FROM tasks WHERE state = 'queued' ORDER BY priority DESC, num LIMIT ?", TOLD
     )
-    for key in map(TaskKey._make, waiting):
+    for key in map(TaskKey._make, queued):
         log.append(store, key, LogEvent, level="error", message=message)
 
 
@@ -67,8 +87,8 @@ def forget_workers(store: Store) -> None:
 
 def fail_waiting(store: Store, failure: TaskFailure) -> None:
     """End every task that waits: nothing can ever serve it."""
-    waiting = store.rows("SELECT num, id, user FROM tasks WHERE state = 'queued'")
-    for key in map(TaskKey._make, waiting):
+    queued = store.rows("SELECT num, id, user FROM tasks WHERE state = 'queued'")
+    for key in map(TaskKey._make, queued):
         store.change(
             "UPDATE tasks SET state = 'failed', phase = 'done', phase_text = ?, error = ?, finished_at = ?"
             " WHERE num = ?",

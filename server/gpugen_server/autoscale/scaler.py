@@ -15,7 +15,8 @@ from gpugen_server.autoscale.provider import Ended, Provider
 from gpugen_server.database import Database
 from gpugen_server.queue.demand import tell_waiting
 
-PERIOD = 2.0  # seconds between two looks when nobody wakes it
+PERIOD = 5.0  # seconds between two looks when nobody wakes it
+SHORT_PERIOD = 0.5  # the same while a worker starts
 LONGEST_PAUSE = 60.0  # seconds between two attempts to start a worker
 WELL_LIVED = 60.0  # seconds after which a worker's end is no sign that the next one ends as well
 MAX_WORDS = 300  # characters of a worker's last words that are shown
@@ -43,6 +44,7 @@ class Autoscaler:
         self._failures = 0  # ends in a row without having been of use
         self._not_before = 0.0
         self._was_seen = False  # whether a worker started since the last end has introduced itself
+        self._starting = False  # whether tasks were told that a worker starts
         self._ended: list[Ended] = []
         self._loop: asyncio.Task[None] | None = None
         self._trouble = ""
@@ -73,7 +75,8 @@ class Autoscaler:
         """Bring what is there closer to what is wanted."""
         while self._ended:
             await self._note_end(self._ended.pop(0))
-        now = await self._database.run(demand.read, time.time() - self._live_seconds)
+        live_after = time.time() - self._live_seconds
+        now = await self._database.run(demand.read, live_after)
         self._was_seen = self._was_seen or now.started > 0
         if not now.waiting:
             return
@@ -81,6 +84,9 @@ class Autoscaler:
             await self._start_one()
         elif self._provider.running > now.started:
             await self._tell_starting()
+        elif self._starting:
+            self._starting = False
+            await self._database.run(demand.line_up, live_after)
 
     async def _run(self) -> None:
         while True:
@@ -89,7 +95,7 @@ class Autoscaler:
             except (GpugenError, OSError) as error:
                 log.error("the autoscaler could not do its work", error=str(error))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PERIOD):
+                async with asyncio.timeout(SHORT_PERIOD if self._starting else PERIOD):
                     await self._changed.wait()
             self._changed.clear()
 
@@ -110,6 +116,7 @@ class Autoscaler:
         await self._provider.start(self._on_end)
 
     async def _tell_starting(self) -> None:
+        self._starting = True
         text = f"Starting a worker on {self._provider.place}"
         await self._database.run(tell_waiting, None, "starting", text, None)
 

@@ -81,8 +81,10 @@ class Bus:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TIMEOUT):
                 await self._sent.wait()
-        for task in self._tasks:
-            task.cancel()
+        while pending := [task for task in self._tasks if not task.done()]:
+            for task in pending:
+                task.cancel()  # redis-py swallows one that comes while it connects: hence the loop
+            await asyncio.wait(pending, timeout=0.2)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for client in (self._writer, self._reader):
             with contextlib.suppress(*_FAILURES):

@@ -23,27 +23,27 @@ class Hub:
         self._on_queued = on_queued
         self._by_task: dict[str, set[Watcher]] = {}
         self._everything: set[Watcher] = set()
-        self._all: set[Watcher] = set()
+        self._named: dict[Watcher, set[str]] = {}  # the tasks that each watcher asked for
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self._named)
 
     def join(self, watcher: Watcher) -> None:
         """A socket opened."""
-        self._all.add(watcher)
+        self._named[watcher] = set()
         if self.degraded:
             watcher.notice(*DEGRADED)
 
     def leave(self, watcher: Watcher) -> None:
         """A socket closed."""
-        self._all.discard(watcher)
         self._everything.discard(watcher)
-        for task in watcher.tasks:
-            self.unfollow(watcher, task)
+        for task in self._named.pop(watcher, set()):
+            self._remove(watcher, task)
         watcher.close()
 
     def follow(self, watcher: Watcher, task: str, after: int) -> None:
         """Begin to tell `watcher` about `task`, from number `after` on."""
+        self._named[watcher].add(task)
         self._by_task.setdefault(task, set()).add(watcher)
         watcher.follow(task, after)
 
@@ -55,10 +55,8 @@ class Hub:
     def unfollow(self, watcher: Watcher, task: str) -> None:
         """Stop telling `watcher` about `task`."""
         watcher.unfollow(task)
-        watchers = self._by_task.get(task, set())
-        watchers.discard(watcher)
-        if not watchers:
-            self._by_task.pop(task, None)
+        self._named[watcher].discard(task)
+        self._remove(watcher, task)
 
     def unfollow_everything(self, watcher: Watcher) -> None:
         """Stop telling `watcher` about tasks that it did not name."""
@@ -82,12 +80,18 @@ class Hub:
 
     def resync(self) -> None:
         """The bus may have lost something: let every watcher look."""
-        for watcher in self._all:
+        for watcher in self._named:
             watcher.resync()
 
     def set_degraded(self, degraded: bool) -> None:
         """Say once to everybody that the bus went away or came back."""
         if degraded != self.degraded:
             self.degraded = degraded
-            for watcher in self._all:
+            for watcher in self._named:
                 watcher.notice(*(DEGRADED if degraded else RESTORED))
+
+    def _remove(self, watcher: Watcher, task: str) -> None:
+        watchers = self._by_task.get(task, set())
+        watchers.discard(watcher)
+        if not watchers:
+            self._by_task.pop(task, None)

@@ -20,6 +20,7 @@ from gpugen_server.events.outbound import Outbound
 from gpugen_server.queue import search
 
 PAGE = 500  # events read at once
+_LAST = 2**53  # no task has so many events
 _FINISHED_KEPT = 500  # finished tasks that a watcher of all tasks remembers
 
 logger = logging.getLogger(__name__)
@@ -50,11 +51,6 @@ class Watcher:
         self._live_after = live_after
         self._cursors: dict[str, Cursor] = {}
         self._readers: set[asyncio.Task[None]] = set()
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The tasks it follows."""
-        return tuple(self._cursors)
 
     def follow(self, task: str, after: int) -> None:
         """Send a snapshot of `task`, then what happened after number `after`, then what happens."""
@@ -101,7 +97,7 @@ class Watcher:
         self._cursors.clear()
 
     def _start(self, task: str, after: int) -> None:
-        cursor = self._cursors[task] = Cursor(after)
+        cursor = self._cursors[task] = Cursor(min(max(after, 0), _LAST))
         self._read(task, cursor, first=True)
 
     def _read(self, task: str, cursor: Cursor, *, first: bool) -> None:
@@ -116,7 +112,7 @@ class Watcher:
             if first:
                 await self._send_snapshot(task, cursor)
             while self._cursors.get(task) is cursor and await self._send_page(task, cursor):
-                await self.outbound.room()
+                await self.outbound.room()  # a slow reader holds up its own replay, nothing else
         except NotFound as error:
             self._cursors.pop(task, None)
             self.notice(error.code, error.message)
@@ -138,13 +134,15 @@ class Watcher:
             self._finish(cursor)
 
     async def _send_page(self, task: str, cursor: Cursor) -> bool:
-        """Send the next numbers; gives whether there may be more."""
+        """Send the next numbers; gives whether there is more to send."""
+        before = cursor.last, cursor.newest
         last, found = await self._database.run(search.events, task, self.owner, cursor.last, PAGE)
         if self._cursors.get(task) is not cursor:
             return False
-        for body in found:
-            self._tell(cursor, cursor.last + 1, body)
-        return bool(found) and max(last, cursor.newest) > cursor.last
+        for seq, body in found:
+            self._tell(cursor, seq, body)
+        cursor.newest = max(cursor.newest, last)
+        return cursor.last < cursor.newest and before != (cursor.last, cursor.newest)
 
     def _tell(self, cursor: Cursor, seq: int, body: bytes) -> None:
         cursor.last = seq

@@ -60,8 +60,8 @@ def expect(store: Store, lease: str, worker: str, index: int) -> Place:
     return Place(held.task.id, held.attempt, request)
 
 
-def accept(store: Store, arrival: Arrival, seconds: float) -> list[str]:
-    """Make it the task's image; renews the lease for `seconds`. Gives the files that are not needed any more.
+def accept(store: Store, arrival: Arrival, seconds: float) -> tuple[Held, list[str]]:
+    """Make it the task's image and renew the lease for `seconds`; gives the files nobody needs any more.
 
     Raises:
         LeaseLost: the lease is not the current one.
@@ -76,10 +76,10 @@ def accept(store: Store, arrival: Arrival, seconds: float) -> list[str]:
     if known is not None and known[0] == held.attempt:
         if known[1] != arrival.encoded.source:
             raise Conflict(f"Image {arrival.index} is already here, with other bytes.")
-        return [arrival.file]
+        return held, [arrival.file]
     _write(store, held, arrival)
     leases.renew(store, held, seconds)
-    return [] if known is None else [known[2]]
+    return held, [] if known is None else [known[2]]
 
 
 def find(store: Store, task: str, user: str | None, index: int) -> Stored:

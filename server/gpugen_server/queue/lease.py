@@ -67,7 +67,7 @@ def ended_as(store: Store, lease: str) -> str | None:
 def renew(store: Store, held: Held, seconds: float, progress: str | None = None) -> None:
     """Prolong the lease, and keep where the task stands.
 
-    Each renewal is a write to the disk, so one that is younger than a thirtieth of the lease is left as it is.
+    Each renewal is a write to the disk: one younger than a thirtieth of the lease is left as it is.
     """
     if any(entry.seq for entry in store.outbox) or held.lease_until < store.now + seconds * (1 - 1 / 30):
         store.change(

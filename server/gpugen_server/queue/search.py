@@ -53,14 +53,16 @@ def snapshot(store: Store, task: str, user: str | None, live_after: float) -> Sn
     return Snapshot(records.show(store, record, live_after), record.last_seq)
 
 
-def events(store: Store, task: str, user: str | None, after: int, limit: int) -> tuple[int, list[bytes]]:
-    """The last number there is, and up to `limit` events after number `after`.
+def events(
+    store: Store, task: str, user: str | None, after: int, limit: int
+) -> tuple[int, list[tuple[int, bytes]]]:
+    """The last number there is, and up to `limit` events (number, JSON) after number `after`.
 
     Raises:
         NotFound: `user` has no such task.
     """
     record = records.find(store, task, user)
-    return record.last_seq, [body for _, body in log.read(store, record.num, after, limit)]
+    return record.last_seq, log.read(store, record.num, after, limit)
 
 
 def active(store: Store, user: str | None) -> list[str]:

@@ -15,6 +15,8 @@ from gpugen_server.queue import ids
 from gpugen_server.tables import WorkerRow
 
 SHOWN_SECONDS = 3600.0  # how long a worker that left is still listed
+KEPT_SECONDS = 7 * 86400.0  # how long it is still known
+_LARGEST = 2**63 - 1  # what a column can hold
 
 
 class LiveWorker(Struct, frozen=True):
@@ -29,13 +31,14 @@ class LiveWorker(Struct, frozen=True):
 
 
 def register(store: Store, request: SessionRequest, user: str) -> str:
-    """Note a new worker; gives its id."""
+    """Note a new worker, forget those long gone; gives its id."""
+    store.change("DELETE FROM workers WHERE seen_at < ?", store.now - KEPT_SECONDS)
     worker = ids.ulid()
     WorkerRow.insert(
         id=worker,
         name=request.name,
         models=wire.encode(request.models).decode(),
-        memory_bytes=request.memory_bytes,
+        memory_bytes=min(request.memory_bytes, _LARGEST),
         device=request.device,
         version=request.version,
         libraries=wire.encode(request.libraries).decode(),

@@ -18,15 +18,24 @@ from gpugen_server.tables import TokenRow
 PREFIXES: dict[Scope, str] = {"user": "gpg_u_", "worker": "gpg_w_", "admin": "gpg_a_"}
 SESSION_SECONDS = 3600.0  # how long a worker's session token holds
 _USE_NOTED = 60.0  # seconds between two notes of a token's last use
+_CHECK = """
+SELECT id, scope, user, worker, parent, expires_at, last_used_at FROM tokens
+LEFT JOIN (
+  SELECT id AS opener FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)
+) ON opener = parent
+WHERE hash = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)
+  AND (parent IS NULL OR opener IS NOT NULL)
+"""
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """Who sent a request. `worker` is set for a worker's session."""
+    """Who sent a request. `worker` and `parent` (the token that opened it) are set for a worker's session."""
 
     token: str
     scope: Scope
     user: str
     worker: str | None = None
+    parent: str | None = None
     expires_at: float | None = None
 
     @property
@@ -36,62 +45,36 @@ class Principal(Struct, frozen=True, kw_only=True):
 
 
 def create(
-    store: Store,
-    scope: Scope,
-    user: str | None = None,
-    name: str = "",
-    expires_in: float | None = None,
-    worker: str | None = None,
+    store: Store, scope: Scope, user: str | None = None, name: str = "", expires_in: float | None = None
 ) -> NewToken:
-    """Make a token for `user`; None makes a new user.
-
-    Without `expires_in` (seconds) it holds until it is revoked. `worker` is set for a session token.
+    """Make a token for `user`; None makes a new user. Without `expires_in` (seconds) it holds until revoked.
 
     Raises:
         InvalidRequest: `user` is not a name.
     """
     owner = wire.convert(user or f"user-{secrets.token_hex(4)}", UserName)
-    text = PREFIXES[scope] + secrets.token_urlsafe(32)
-    made = NewToken(
-        id=secrets.token_hex(6),
-        token=text,
-        scope=scope,
-        user=owner,
-        expires_at=None if expires_in is None else rfc3339(store.now + expires_in),
-    )
-    TokenRow.insert(
-        id=made.id,
-        hash=_hash(text),
-        scope=scope,
-        user=owner,
-        name=name,
-        worker=worker,
-        created_at=store.now,
-        expires_at=None if expires_in is None else store.now + expires_in,
-    ).execute(store.database)
-    return made
+    return _insert(store, scope, owner, expires_in, name=name)
 
 
-def open_session(store: Store, worker: str, user: str) -> str:
-    """A new session token for `worker`; earlier ones hold until they expire. Expired ones are swept."""
+def open_session(store: Store, worker: str, opener: Principal) -> str:
+    """A new session token for `worker`; earlier ones hold until they expire. Expired ones are swept.
+
+    `opener` is who registered the worker, or an earlier session of it.
+    """
     store.change("DELETE FROM tokens WHERE worker IS NOT NULL AND expires_at < ?", store.now)
-    return create(store, "worker", user, expires_in=SESSION_SECONDS, worker=worker).token
+    parent = opener.parent or opener.token
+    return _insert(store, "worker", opener.user, SESSION_SECONDS, worker=worker, parent=parent).token
 
 
 def check(store: Store, text: str) -> Principal | None:
-    """Whose token `text` is; None if it is unknown, expired or revoked."""
-    found = store.row(
-        "SELECT id, scope, user, worker, expires_at, last_used_at FROM tokens"
-        " WHERE hash = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)",
-        _hash(text),
-        store.now,
-    )
+    """Whose token `text` is; None if it (or what opened its session) is unknown, expired or revoked."""
+    found = store.row(_CHECK, store.now, _hash(text), store.now)
     if found is None:
         return None
-    token, scope, user, worker, expires_at, last_used_at = found
+    token, scope, user, worker, parent, expires_at, last_used_at = found
     if last_used_at is None or last_used_at < store.now - _USE_NOTED:
         store.change("UPDATE tokens SET last_used_at = ? WHERE id = ?", store.now, token)
-    return Principal(token=token, scope=scope, user=user, worker=worker, expires_at=expires_at)
+    return Principal(token=token, scope=scope, user=user, worker=worker, parent=parent, expires_at=expires_at)
 
 
 def listing(store: Store, user: str | None = None) -> list[Token]:
@@ -113,6 +96,23 @@ def revoke(store: Store, token: str) -> None:
     )
     if not changed:
         raise NotFound(f"There is no token {token}.", hint="`gpugen token list` shows their ids.")
+
+
+def _insert(
+    store: Store, scope: Scope, user: str, expires_in: float | None, **fields: str | None
+) -> NewToken:
+    text = PREFIXES[scope] + secrets.token_urlsafe(32)
+    expires_at = None if expires_in is None else store.now + expires_in
+    made = NewToken(
+        id=secrets.token_hex(6),
+        token=text,
+        scope=scope,
+        user=user,
+        expires_at=None if expires_at is None else rfc3339(expires_at),
+    )
+    row = {"name": "", **fields, "created_at": store.now, "expires_at": expires_at}
+    TokenRow.insert(id=made.id, hash=_hash(text), scope=scope, user=user, **row).execute(store.database)
+    return made
 
 
 def _hash(text: str) -> str:

@@ -23,7 +23,7 @@ from gpugen_server.database import Store
 from gpugen_server.queue import finish, report, workers
 from gpugen_server.queue.claim import Claimer, claim
 from gpugen_server.queue.lease import Held
-from gpugen_server.tokens.keeper import SESSION_SECONDS
+from gpugen_server.tokens.keeper import SESSION_SECONDS, Principal
 from gpugen_server.web.dispatch import Ticket
 from gpugen_server.web.handler import Handler
 
@@ -44,7 +44,7 @@ class WorkerSessions(Handler):
                 f"{PROTOCOL_VERSION}.",
                 hint="Update gpugen on the worker's machine.",
             )
-        worker, token = await self.services.database.run(_register, request, self.principal.user)
+        worker, token = await self.services.database.run(_register, request, self.principal)
         settings = self.services.settings
         session = Session(
             worker_id=worker,
@@ -92,7 +92,7 @@ class WorkerHandler(Handler):
         expires_at = self.principal.expires_at
         if expires_at is None or expires_at - time.time() > SESSION_SECONDS / 2:
             return None
-        return await self.services.database.run(tokens.open_session, self.worker, self.principal.user)
+        return await self.services.database.run(tokens.open_session, self.worker, self.principal)
 
 
 class WorkerClaims(WorkerHandler):
@@ -180,6 +180,6 @@ class LeaseRelease(WorkerHandler):
         self.set_status(204)
 
 
-def _register(store: Store, request: SessionRequest, user: str) -> tuple[str, str]:
-    worker = workers.register(store, request, user)
-    return worker, tokens.open_session(store, worker, user)
+def _register(store: Store, request: SessionRequest, opener: Principal) -> tuple[str, str]:
+    worker = workers.register(store, request, opener.user)
+    return worker, tokens.open_session(store, worker, opener)

@@ -132,8 +132,7 @@ class Handler(Endpoint):
         self._counted = True
         await self.authorize()
         await self.admit()
-        if int(self.request.headers.get("Content-Length", "0")) > self.max_body:
-            raise self._too_large()
+        self._check_length(self.request.headers.get("Content-Length", "0"))
 
     async def admit(self) -> None:
         """What a handler wants to know before it reads the body, such as how large it may be."""
@@ -169,6 +168,12 @@ class Handler(Endpoint):
             BodyTooLarge, InvalidRequest.
         """
         return wire.decode(self.body(), kind)
+
+    def _check_length(self, announced: str) -> None:
+        if not (announced.isascii() and announced.isdecimal()):
+            raise InvalidRequest("The Content-Length is not a number.")
+        if int(announced) > self.max_body:
+            raise self._too_large()
 
     def _leave(self) -> None:
         if self._counted:

@@ -7,7 +7,6 @@ from gpugen_protocol.errors import NotFound
 from gpugen_protocol.recipe import Recipe
 from gpugen_server.images import accept, codec
 from gpugen_server.images.accept import Arrival, Place
-from gpugen_server.queue import lease as leases
 from gpugen_server.web.claims import WorkerHandler
 from gpugen_server.web.handler import Handler
 from gpugen_server.web.queries import ImageQuery
@@ -36,10 +35,12 @@ class LeaseImage(WorkerHandler):
         arrival = Arrival(lease, self.worker, self.index, encoded, file)
         useless = [file]
         try:
-            useless = await services.database.run(accept.accept, arrival, services.settings.lease_seconds)
+            held, useless = await services.database.run(
+                accept.accept, arrival, services.settings.lease_seconds
+            )
         finally:
             await services.off_loop(services.images.remove, useless)
-        self.answer(await self.beat(await services.database.run(leases.hold, lease, self.worker)))
+        self.answer(await self.beat(held))
 
     def _recipe(self, place: Place) -> Recipe:
         request = place.request

@@ -90,7 +90,7 @@ def _operation(route: Described, method: str, call: Call, schemas: dict[Any, Any
     content = _content(call.answer, schemas)
     operation: dict[str, Any] = {
         "operationId": f"{method}_{route.handler.__name__}",
-        "summary": inspect.getdoc(getattr(route.handler, method)) or "",
+        "summary": inspect.getdoc(getattr(route.handler, method)) or inspect.getdoc(route.handler),
         "parameters": [*_path_parameters(route.path), *_query_parameters(call.query)],
         "responses": {
             str(call.status): {"description": "Done.", **({"content": content} if content else {})},

@@ -118,7 +118,7 @@ class TaskEvents(Handler):
         last, found = await self.services.database.run(
             search.events, id, self.principal.owner, asked.after, asked.limit
         )
-        self.answer(RawEventPage([msgspec.Raw(body) for body in found], last))
+        self.answer(RawEventPage([msgspec.Raw(body) for _, body in found], last))
 
 
 def _submit(store: Store, submission: Submission, live_after: float) -> tuple[Task, bool]:

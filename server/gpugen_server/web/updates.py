@@ -23,7 +23,7 @@ _GOING_AWAY, _TRY_AGAIN = 1001, 1013
 
 
 class Updates(Endpoint, WebSocketHandler):
-    """`/events`."""
+    """`/events`: a websocket that tells what happens to tasks; see SocketCommand and Event."""
 
     role = "user"
 
@@ -50,16 +50,12 @@ class Updates(Endpoint, WebSocketHandler):
         self._sender = asyncio.create_task(self._send())
         asked = self.query(SocketQuery)
         if asked.task is not None:
-            await self._subscribe(Subscription(task=asked.task, after=asked.after))
+            await self._obey(SocketCommand(subscribe=Subscription(task=asked.task, after=asked.after)))
 
     async def on_message(self, message: str | bytes) -> None:
         """A command of the client."""
         try:
-            command = wire.decode(message, SocketCommand)
-            if command.subscribe is not None:
-                await self._subscribe(command.subscribe)
-            if command.unsubscribe is not None:
-                self._unsubscribe(command.unsubscribe.task)
+            await self._obey(wire.decode(message, SocketCommand))
         except GpugenError as error:
             self.watcher.notice(error.code, str(error))
 
@@ -69,6 +65,15 @@ class Updates(Endpoint, WebSocketHandler):
             self._sender.cancel()
             self.services.hub.leave(self.watcher)
             self.services.sockets.discard(self)
+
+    async def _obey(self, command: SocketCommand) -> None:
+        try:
+            if command.subscribe is not None:
+                await self._subscribe(command.subscribe)
+            if command.unsubscribe is not None:
+                self._unsubscribe(command.unsubscribe.task)
+        except GpugenError as error:
+            self.watcher.notice(error.code, str(error))
 
     async def _subscribe(self, wanted: Subscription) -> None:
         hub = self.services.hub

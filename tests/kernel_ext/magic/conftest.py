@@ -1,7 +1,8 @@
-"""Notebooks in real kernels, run as papermill and nbconvert run them."""
+"""Notebooks in real kernels, run as papermill and nbconvert run them; and IPython shells in this process."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,7 +13,10 @@ from typing import Any
 
 import nbformat
 import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ class Notebook:
     def run(self) -> Notebook:
         """Run it to its end, in a kernel of its own."""
         try:
-            self._client.execute(env=self.env)
+            asyncio.run(self._client.async_execute(env=self.env))
         except Exception as error:
             self.error = error
         return self
@@ -75,7 +79,7 @@ class Notebook:
 
 @pytest.fixture
 def notebook(kernel_env: dict[str, str], tmp_path: Path) -> Callable[..., Notebook]:
-    """`notebook(*sources)`: a notebook with those cells, not run yet; `env` adds to the kernel's environment."""
+    """`notebook(*sources, env={})`: a notebook with those cells, not run yet; `env` adds to its kernel's."""
     folder = tmp_path / "notebook"
     folder.mkdir()
 
@@ -107,3 +111,29 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """IPython without a kernel, in a folder of its own; `.display_pub.outputs` is what was displayed."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.chdir(tmp_path)
+    config = Config()
+    config.HistoryManager.enabled = False
+    found = InteractiveShell.instance(config=config)
+    found.display_pub = CapturingDisplayPublisher(shell=found)
+    yield found
+    found.reset(new_session=False)
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def gpugen_shell(
+    shell: InteractiveShell, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[InteractiveShell]:
+    """The same with gpugen loaded, for `server`."""
+    monkeypatch.setenv("GPUGEN_URL", server.url)
+    monkeypatch.setenv("GPUGEN_TOKEN", server.user_token)
+    shell.extension_manager.load_extension("gpugen")
+    yield shell
+    shell.extension_manager.unload_extension("gpugen")

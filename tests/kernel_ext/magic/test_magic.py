@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from gpugen_protocol.worker import Failure
 from PIL import Image
-
 from tests.fakes import DrawingWorker
+
+from gpugen_protocol.worker import Failure
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 Run = Callable[..., Any]
@@ -167,9 +167,7 @@ def test_a_cell_does_not_fill_the_output_history(notebook: Run, drawing_worker: 
     assert run.text(1).strip() == "{}"
 
 
-def test_config_sets_defaults_that_an_option_overrides(
-    notebook: Run, drawing_worker: DrawingWorker
-) -> None:
+def test_config_sets_defaults_that_an_option_overrides(notebook: Run, drawing_worker: DrawingWorker) -> None:
     run = notebook(
         "%config GpuGenMagics.size = '64x32'\n%config GpuGenMagics.steps = 2",
         "%gpugen a cat",

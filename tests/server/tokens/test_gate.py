@@ -1,0 +1,49 @@
+import asyncio
+import time
+
+import pytest
+
+from gpugen_protocol.errors import Unauthorized
+from gpugen_server import tokens
+from gpugen_server.tokens import gate as gates
+from gpugen_server.tokens.gate import Gate
+
+
+@pytest.fixture
+def ask(database):
+    gate = Gate(database)
+    loop = asyncio.new_event_loop()
+    yield lambda header: loop.run_until_complete(gate.identify(header))
+    loop.run_until_complete(database.close())
+    loop.close()
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer wrong", "wrong"])
+def test_without_a_good_bearer_token_nobody_comes_in(ask, header):
+    with pytest.raises(Unauthorized):
+        ask(header)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_may_be_written_in_any_case(ask, database, scheme):
+    token = database.call(tokens.create, "user", "ann").token
+    assert ask(f"{scheme} {token}").user == "ann"
+
+
+def test_a_token_revoked_elsewhere_is_refused_within_two_seconds(ask, database, monkeypatch):
+    made = database.call(tokens.create, "user", "ann")
+    ask(f"Bearer {made.token}")
+    database.call(tokens.revoke, made.id)
+    now = time.monotonic()
+    monkeypatch.setattr(gates.time, "monotonic", lambda: now + 2.1)
+    with pytest.raises(Unauthorized):
+        ask(f"Bearer {made.token}")
+
+
+def test_a_token_that_expires_is_refused_at_once_though_it_is_remembered(ask, database, monkeypatch):
+    made = database.call(tokens.create, "user", "ann", "", 60.0)
+    ask(f"Bearer {made.token}")
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 61)
+    with pytest.raises(Unauthorized):
+        ask(f"Bearer {made.token}")

@@ -1,0 +1,135 @@
+import json
+import socket
+
+import pytest
+
+from gpugen_protocol.errors import Problem
+from gpugen_protocol.request import TaskRequest
+from gpugen_server.queue import search
+
+
+def problem(answer):
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    found = json.loads(answer.content)
+    assert found["status"] == answer.status_code
+    assert set(found) <= set(Problem.__struct_fields__)
+    return found
+
+
+def test_an_address_that_is_not_there_is_a_problem_document(ask):
+    answer = ask("GET", "/api/v1/nothing", "")
+    assert (answer.status_code, problem(answer)["code"]) == (404, "not_found")
+
+
+def test_a_method_that_is_not_there_is_a_problem_document(ask):
+    answer = ask("PATCH", "/api/v1/tasks")
+    assert (answer.status_code, problem(answer)["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b"", ""),
+        (b"{", ""),
+        (b"[]", ""),
+        (b"\xff", ""),
+        (b'{"prompt": "\\ud800"}', ""),
+        (b"{}", "prompt"),
+        (b'{"prompt": " "}', "prompt"),
+        (b'{"prompt": "a", "width": 65}', "width"),
+        (b'{"prompt": "a", "steps": 0}', "steps"),
+        (b'{"prompt": "a", "n": 17}', "n"),
+        (b'{"prompt": "a", "seed": 9007199254740992}', "seed"),
+        (b'{"prompt": "a", "guidance": 1e999}', "guidance"),
+        (b'{"prompt": "a", "colour": "red"}', "colour"),
+        (b'{"prompt": "a", "model": "../etc"}', "model"),
+    ],
+)
+def test_a_bad_body_is_refused_with_the_path_of_the_field(ask, body, path):
+    answer = ask("POST", "/api/v1/tasks", data=body)
+    found = problem(answer)
+    assert (answer.status_code, found["code"]) == (400, "invalid_request")
+    assert found.get("errors", [{"path": ""}])[0]["path"] == path
+
+
+def test_an_unknown_model_is_named_with_those_that_are_near(ask):
+    found = problem(ask("POST", "/api/v1/tasks", json={"prompt": "a", "model": "emojy"}))
+    assert found["code"] == "unknown_model"
+    assert "emoji" in found["hint"]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=x", "limit=501", "colour=red", "state=lost", "cursor=x", "q=%ff"]
+)
+def test_a_bad_query_is_refused(ask, query):
+    answer = ask("GET", f"/api/v1/tasks?{query}")
+    assert (answer.status_code, problem(answer)["code"]) == (400, "invalid_request")
+
+
+def test_a_body_that_is_announced_too_large_is_refused_unread(ask):
+    answer = ask("POST", "/api/v1/tasks", data=b"x" * 70_000)
+    assert (answer.status_code, problem(answer)["code"]) == (413, "body_too_large")
+
+
+def test_a_body_of_unknown_length_that_grows_too_large_is_refused(ask):
+    answer = ask("POST", "/api/v1/tasks", data=iter([b"x" * 40_000, b"x" * 40_000]))
+    assert (answer.status_code, problem(answer)["code"]) == (413, "body_too_large")
+
+
+def test_nothing_is_read_from_strangers(server):
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as stranger:
+        stranger.sendall(b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n")
+        assert stranger.recv(100).startswith(b"HTTP/1.1 401")
+
+
+def test_a_length_that_is_no_number_is_refused(server):
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.user_token}\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as caller:
+        caller.sendall(head.encode() + b"Content-Length: -5\r\n\r\n")
+        assert caller.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_an_unexpected_error_shows_no_inside_and_is_logged(ask, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("the secret inside")
+
+    monkeypatch.setattr(search, "get", broken)
+    answer = ask("GET", "/api/v1/tasks/x")
+    assert (answer.status_code, problem(answer)["code"]) == (500, "internal")
+    assert b"secret" not in answer.content
+    assert b"Traceback" not in answer.content
+
+
+def test_every_answer_carries_the_security_headers_and_no_server_name(ask):
+    for answer in (ask("GET", "/healthz"), ask("GET", "/nothing"), ask("GET", "/api/v1/tasks")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "Server" not in answer.headers
+
+
+def test_forms_are_not_understood(ask):
+    answer = ask("POST", "/api/v1/tasks", data={"prompt": "a cat"})
+    assert answer.status_code == 400
+
+
+def test_a_full_disk_is_a_507_and_healthy_again_after(server, tasks, ask):
+    pages = server.query(lambda store: store.value("PRAGMA page_count"))
+    server.sql(f"PRAGMA max_page_count = {pages}")
+    answers = [ask("POST", "/api/v1/tasks", json={"prompt": "x" * 4000}) for _ in range(20)]
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert {answer.status_code for answer in refused} == {507}
+    assert problem(refused[0])["code"] == "storage_full"
+    assert len(tasks.list(limit=100).tasks) == len(answers) - len(refused)
+    server.sql("PRAGMA max_page_count = 1000000")
+    assert tasks.submit(TaskRequest(prompt="a cat")).state == "queued"
+
+
+def test_the_access_log_knows_method_path_and_user_but_no_query(ask, caplog):
+    caplog.set_level("INFO")
+    ask("GET", "/api/v1/tasks?q=private")
+    (record,) = [record for record in caplog.records if record.name == "gpugen_server.access"]
+    assert (record.method, record.path, record.status, record.user) == ("GET", "/api/v1/tasks", 200, "local")
+    assert "private" not in str(vars(record))

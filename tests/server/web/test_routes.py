@@ -1,0 +1,74 @@
+"""Who may go where: every route with every kind of token."""
+
+import re
+
+import pytest
+
+from gpugen_server.queue import ids
+from gpugen_server.web.handler import Endpoint, Handler
+from gpugen_server.web.routes import ROUTES
+
+PUBLIC = {"/healthz", "/readyz", "/openapi.json"}
+CALLS = [(method, route) for route in ROUTES for method in route.calls]
+NAMES = [f"{method} {route.path.template}" for method, route in CALLS]
+MAY = {
+    "user": {"user"},
+    "admin": {"user"},
+    "worker": {"registration"},
+    "session": {"session"},
+    "none": set(),
+    "wrong": set(),
+    "expired": set(),
+    "revoked": set(),
+}
+
+
+@pytest.fixture
+def the_tokens(server):
+    session = server.worker()._connection.token
+    revoked = server.make_token("admin")
+    server.sql("UPDATE tokens SET revoked_at = 1 WHERE created_at = (SELECT max(created_at) FROM tokens)")
+    return {
+        "user": server.user_token,
+        "admin": server.make_token("admin"),
+        "worker": server.worker_token,
+        "session": session,
+        "none": "",
+        "wrong": server.user_token[:-1] + "!",
+        "expired": server.make_token("admin", expires_in=-1.0),
+        "revoked": revoked,
+    }
+
+
+@pytest.mark.parametrize(("method", "route"), CALLS, ids=NAMES)
+def test_a_route_is_open_to_its_own_scope_and_to_nobody_else(ask, the_tokens, method, route):
+    path = re.sub(r"\{\w+\}", ids.ulid(), route.path.template)
+    for kind, token in the_tokens.items():
+        answer = ask(method, path, token)
+        if route.path.template in PUBLIC or route.handler.role in MAY[kind]:
+            assert answer.status_code not in (401, 403), kind
+        else:
+            assert answer.status_code == (403 if MAY[kind] else 401), kind
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert ("WWW-Authenticate" in answer.headers) == (answer.status_code == 401)
+
+
+def test_only_health_and_the_description_are_public():
+    assert {route.path.template for route in ROUTES if route.handler.role == "public"} == PUBLIC
+
+
+def test_a_handler_that_declares_no_role_is_closed():
+    assert Endpoint.role is None
+    assert Handler.role is None
+    assert all(route.handler.role is not None for route in ROUTES)
+
+
+def test_a_token_in_the_query_opens_nothing(ask, server):
+    assert ask("GET", f"/api/v1/tasks?token={server.user_token}", "").status_code == 401
+
+
+def test_every_address_of_the_protocol_has_a_handler():
+    from gpugen_protocol import paths
+
+    spelt = {path.template for path in vars(paths).values() if isinstance(path, paths.Path)}
+    assert spelt == {route.path.template for route in ROUTES}

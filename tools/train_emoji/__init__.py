@@ -1,0 +1,1 @@
+"""Trains the bundled text-to-image model `emoji`: `python -m tools.train_emoji`."""

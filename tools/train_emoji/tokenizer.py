@@ -1,0 +1,54 @@
+"""The tokenizer: byte-pair encoding in CLIP's format, learnt on the words of the captions."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Sequence
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPTokenizer
+
+from .captions import Sampler
+from .vocabulary import Thing
+
+END_OF_WORD = "</w>"
+START, END = "<|startoftext|>", "<|endoftext|>"
+LENGTH = 24  # tokens in a prompt; longer ones are cut
+ENTRIES = 2400
+CAPTIONS = 20_000
+
+
+def merges(words: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs to merge, most frequent first."""
+    learner = Tokenizer(models.BPE(end_of_word_suffix=END_OF_WORD))
+    learner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=ENTRIES,
+        min_frequency=1,
+        end_of_word_suffix=END_OF_WORD,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    learner.train_from_iterator(words, trainer)
+    found = json.loads(learner.to_str())["model"]["merges"]
+    return [(left, right) for left, right in found]
+
+
+def build(things: Sequence[Thing], seed: int) -> CLIPTokenizer:
+    """Every single byte is an entry too, so that any text at all has tokens."""
+    rng = random.Random(f"tokenizer {seed}")
+    sampler = Sampler(things, seed)
+    texts = [sampler.draw(rng).text.replace(",", " ") for _ in range(CAPTIONS)]
+    learnt = merges(texts)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    entries = [
+        *alphabet,
+        *(each + END_OF_WORD for each in alphabet),
+        *(left + right for left, right in learnt),
+    ]
+    entries = [*dict.fromkeys(entries), START, END]
+    vocab = {entry: index for index, entry in enumerate(entries)}
+    return CLIPTokenizer(vocab=vocab, merges=learnt, model_max_length=LENGTH)
