@@ -82,7 +82,9 @@ class Watcher:
     def resync(self) -> None:
         """Read what was missed, for the bus may have lost something."""
         for task, cursor in self._cursors.items():
-            if not cursor.finished and not cursor.reading:
+            if cursor.reading:  # what it reads just now may be too old: let it look once more
+                cursor.newest = max(cursor.newest, cursor.last) + 1
+            elif not cursor.finished:
                 self._read(task, cursor, first=False)
 
     def notice(self, code: str, message: str) -> None:

@@ -10,11 +10,6 @@ from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
 
 
-def waiting(store: Store) -> dict[str, int]:
-    """How many tasks are queued, by model."""
-    return dict(store.rows("SELECT model, count(*) FROM tasks WHERE state = 'queued' GROUP BY model"))
-
-
 def unfinished(store: Store) -> bool:
     """Whether any task is queued or running."""
     return bool(

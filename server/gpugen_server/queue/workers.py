@@ -59,11 +59,6 @@ def touch(store: Store, worker: str) -> None:
     )
 
 
-def leave(store: Store, worker: str) -> None:
-    """Note that `worker` has gone."""
-    store.change("UPDATE workers SET seen_at = 0 WHERE id = ?", worker)
-
-
 def models_of(store: Store, worker: str) -> tuple[str, ...]:
     """The models `worker` said it has; empty: any."""
     found = store.value("SELECT models FROM workers WHERE id = ?", worker)

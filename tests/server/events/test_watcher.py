@@ -12,7 +12,7 @@ from gpugen_server.events import log
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 from gpugen_server.events.watcher import Watcher
-from gpugen_server.queue import cancel, records
+from gpugen_server.queue import cancel, records, search
 
 
 class Scene:
@@ -336,3 +336,27 @@ def test_everybody_is_told_once_when_the_bus_goes_and_comes(play):
         "live_updates_degraded",
     ]
     assert [event["code"] for event in late] == ["live_updates_degraded"]
+
+
+def test_a_look_asked_for_during_a_look_is_not_forgotten(play, queue):
+    task = queue.submit()
+
+    async def script(scene):
+        watcher = scene.watcher()
+        scene.lose = lambda entry: True
+        scene.hub.follow(watcher, task, 0)
+        read_page = watcher._send_page
+
+        async def page_read_before_the_news(task, cursor):
+            last, found = await scene.database.run(search.events, task, "ann", cursor.last, 500)
+            await scene.say(task)  # committed after that read, lost by the bus
+            scene.hub.resync()
+            for seq, body in found:
+                watcher._tell(cursor, seq, body)
+            watcher._send_page = read_page
+            return cursor.last < max(last, cursor.newest)
+
+        watcher._send_page = page_read_before_the_news
+        return await read(watcher)
+
+    assert numbers(play(script), task) == [1, 2, 3]

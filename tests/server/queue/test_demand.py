@@ -1,14 +1,6 @@
 from gpugen_server.queue import demand
 
 
-def test_waiting_tasks_are_counted_by_model(queue):
-    queue.submit()
-    queue.submit()
-    queue.submit(model="sdxl")
-    queue.claim(models=("emoji",))
-    assert queue.call(demand.waiting) == {"emoji": 1, "sdxl": 1}
-
-
 def test_there_is_something_to_do_until_the_last_task_is_finished(queue):
     assert not queue.call(demand.unfinished)
     lease = queue.submit_and_claim()
