@@ -115,8 +115,9 @@ class RunningServer:
         self._loop.close()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _logs_go_to_pytest() -> None:
+    """Anew for each test, for some of them configure logging themselves."""
     structlog.configure(
         processors=[structlog.stdlib.render_to_log_kwargs],
         logger_factory=structlog.stdlib.LoggerFactory(),
