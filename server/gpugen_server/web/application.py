@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+from functools import cache
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ from tornado.web import Application, RequestHandler, url
 from gpugen_server.web.claims import LeaseEvents
 from gpugen_server.web.handler import Missing
 from gpugen_server.web.health import Healthz, Readyz
+from gpugen_server.web.openapi import describe
 from gpugen_server.web.routes import ROUTES
 from gpugen_server.web.services import Services
 
@@ -30,6 +32,7 @@ def make_application(services: Services) -> Application:
         default_handler_class=Missing,
         default_handler_args=arguments,
         log_function=_log_request,
+        describe=cache(lambda: describe(ROUTES)),
         websocket_ping_interval=PING_SECONDS,
         websocket_ping_timeout=PING_SECONDS,
         websocket_max_message_size=MAX_COMMAND,

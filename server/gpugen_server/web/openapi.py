@@ -5,44 +5,17 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from gpugen_protocol import __version__
 from gpugen_protocol.errors import PROBLEM_TYPE, Problem
 from gpugen_protocol.paths import Path
-from gpugen_server.web.handler import Endpoint, Handler
+from gpugen_server.web.handler import Handler
+from gpugen_server.web.route import Call, Route
 
 _REFERENCE = "#/components/schemas/{name}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One method at an address: the types of query, body and answer; None where there is none."""
-
-    query: Any = None
-    body: Any = None
-    answer: Any = None
-    status: int = 200
-
-
-class Described(Protocol):
-    """A route, as far as its description goes."""
-
-    @property
-    def path(self) -> Path:
-        """Its address."""
-
-    @property
-    def handler(self) -> type[Endpoint]:
-        """What answers there."""
-
-    @property
-    def calls(self) -> dict[str, Call]:
-        """Its methods."""
 
 
 class OpenApi(Handler):
@@ -52,17 +25,10 @@ class OpenApi(Handler):
 
     async def get(self) -> None:
         """The whole description."""
-        self.answer(_document())
+        self.answer(self.settings["describe"]())
 
 
-@cache
-def _document() -> dict[str, Any]:
-    from gpugen_server.web.routes import ROUTES  # it names this module's handler itself
-
-    return describe(ROUTES)
-
-
-def describe(routes: Iterable[Described]) -> dict[str, Any]:
+def describe(routes: Iterable[Route]) -> dict[str, Any]:
     """An OpenAPI 3.1 document of `routes`."""
     routes = tuple(routes)
     calls = [call for route in routes for call in route.calls.values()]
@@ -81,11 +47,11 @@ def describe(routes: Iterable[Described]) -> dict[str, Any]:
     }
 
 
-def _methods(route: Described, schemas: dict[Any, Any]) -> dict[str, Any]:
+def _methods(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
     return {method: _operation(route, method, call, schemas) for method, call in route.calls.items()}
 
 
-def _operation(route: Described, method: str, call: Call, schemas: dict[Any, Any]) -> dict[str, Any]:
+def _operation(route: Route, method: str, call: Call, schemas: dict[Any, Any]) -> dict[str, Any]:
     problem = {"description": "What went wrong.", "content": {PROBLEM_TYPE: {"schema": schemas[Problem]}}}
     content = _content(call.answer, schemas)
     operation: dict[str, Any] = {

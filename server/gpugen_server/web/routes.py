@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from gpugen_protocol import paths
 from gpugen_protocol.events import EventPage
 from gpugen_protocol.health import Health, Stats
 from gpugen_protocol.models import ModelList
-from gpugen_protocol.paths import Path
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.task import Task, TaskPage
 from gpugen_protocol.worker import (
@@ -25,18 +23,8 @@ from gpugen_protocol.worker import (
     WorkerList,
 )
 from gpugen_server.web import claims, health, images, openapi, tasks, updates
-from gpugen_server.web.handler import Endpoint
-from gpugen_server.web.openapi import Call
 from gpugen_server.web.queries import EventQuery, ImageQuery, SocketQuery, TaskQuery
-
-
-@dataclass(frozen=True)
-class Route:
-    """An address, its handler, and its methods."""
-
-    path: Path
-    handler: type[Endpoint]
-    calls: dict[str, Call] = field(default_factory=dict)
+from gpugen_server.web.route import Call, Route
 
 
 def _get(answer: Any, query: Any = None) -> dict[str, Call]:

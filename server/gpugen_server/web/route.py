@@ -1,0 +1,28 @@
+"""One entry of the table of routes: an address, who answers there, and what goes in and out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpugen_protocol.paths import Path
+from gpugen_server.web.handler import Endpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One method at an address: the types of query, body and answer; None where there is none."""
+
+    query: Any = None
+    body: Any = None
+    answer: Any = None
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Route:
+    """An address, its handler, and its methods."""
+
+    path: Path
+    handler: type[Endpoint]
+    calls: dict[str, Call] = field(default_factory=dict)
