@@ -22,7 +22,7 @@ from gpugen_client.connection import Connection
 from gpugen_client.tasks import Tasks
 from gpugen_protocol.tokens import LOCAL_USER, Scope
 from gpugen_protocol.worker import SessionRequest
-from gpugen_server import tokens
+from gpugen_server import registry, tokens
 from gpugen_server.app import Server
 from gpugen_server.settings import Settings
 
@@ -95,7 +95,10 @@ class RunningServer:
 
     def _start(self) -> None:
         async def start() -> Server:
-            server = Server(self.settings, self.redis)
+            models = registry.read(
+                {"GPUGEN_DATA_DIR": self.settings.data_dir, "GPUGEN_CONFIG": "/nonexistent"}
+            )
+            server = Server(self.settings, self.redis, models)
             try:
                 await server.start()
             except BaseException:

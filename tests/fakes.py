@@ -119,23 +119,24 @@ class DrawingWorker:
 
     def _image(self, lease: Lease, request: ResolvedRequest, index: int, seed: int) -> bytes:
         small = base64.b64encode(picture(request, seed, "JPEG", 32)).decode()
+        pace = max(self.seconds_per_step, 0.001)
+        told: tuple[Report, ...] = ()
         for step in range(1, request.steps + 1):
-            self._wait(lease, step)
-            pace = max(self.seconds_per_step, 0.001)
-            self._report(
-                lease,
+            self._wait(lease, step, told)
+            told = (
                 ProgressReport(image=index, step=step, steps=request.steps, seconds_per_step=pace),
                 PreviewReport(image=index, step=step, data=small),
             )
+            self._report(lease, *told)
         return png_with_recipe(lease, index, seed)
 
-    def _wait(self, lease: Lease, step: int) -> None:
+    def _wait(self, lease: Lease, step: int, told: tuple[Report, ...]) -> None:
         if step == self._hold_at:
             self.hold()
         if self._stopping.wait(self.seconds_per_step):
             raise LeaseLost
         while not self._may_draw.wait(0.1):
-            self._report(lease)
+            self._report(lease, *told)  # again, for those who came late
 
     def _report(self, lease: Lease, *reports: Report) -> None:
         if self._api.report(lease.id, reports).cancel:

@@ -61,7 +61,12 @@ class Card(SilentCard):
         """Replace the card by what stays, and let go of the widgets."""
         for frame in self._frames:
             frame.value = ""  # or a program that saves widget states would save the previews
-        super().finish(ending)
+        try:
+            super().finish(ending)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         if not self._closed:
             self._closed = True
             for widget in _family(self._card):
@@ -92,7 +97,7 @@ class Card(SilentCard):
         JupyterLab sends a click to a thread of its own in the kernel. ipykernel 7.4 instead sends it to where
         the button last spoke from: to the main thread, which is busy until the cell ends.
         """
-        vars(self._button.comm).pop("_reply_subshell_id", None)
+        getattr(self._button.comm, "__dict__", {}).pop("_reply_subshell_id", None)
 
     def _draw_bar(self, fraction: float | None) -> None:
         waiting = "gpugen-waiting" in self._bar._dom_classes

@@ -40,7 +40,7 @@ class Server:
     Args:
         settings: where to listen, where to keep things, the rhythm of leases.
         redis: a URL, or keyword arguments of `redis.asyncio.Redis`.
-        registry: the models; None: those shipped and those of `models.toml` in the data directory.
+        registry: the models; None: those shipped.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Server:
         self._bus = Bus(redis, self._hub)
         self._services = Services(
             settings=settings,
-            registry=registry or _registry(settings),
+            registry=registry or parse_registry({}),
             database=self.database,
             gate=Gate(self.database),
             hub=self._hub,
@@ -153,8 +153,3 @@ class Server:
                 await self.database.run(reap.reap)
             except GpugenError as error:
                 logger.warning("expired leases could not be looked for: %s", error)
-
-
-def _registry(settings: Settings) -> Registry:
-    own = settings.data / "models.toml"
-    return parse_registry({str(own): own.read_text(encoding="utf-8")} if own.is_file() else {})

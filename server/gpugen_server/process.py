@@ -23,8 +23,7 @@ from gpugen_protocol import __version__, places, wire
 from gpugen_protocol.clock import rfc3339
 from gpugen_protocol.errors import Misconfigured
 from gpugen_protocol.local import RuntimeFile
-from gpugen_protocol.models import Registry, parse_registry
-from gpugen_server import data_directory, log, private_file
+from gpugen_server import data_directory, log, private_file, registry
 from gpugen_server import settings as settings_module
 from gpugen_server.app import Server
 from gpugen_server.autoscale.local import LocalProvider
@@ -66,7 +65,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], ready_file: Path
         redis = settings.redis_url or await stack.enter_async_context(
             EmbeddedRedis(settings.data, settings.logs)
         )
-        server = await stack.enter_async_context(_listening(Server(settings, redis, _registry(environ))))
+        server = await stack.enter_async_context(_listening(Server(settings, redis, registry.read(environ))))
         if settings.autoscaler == "local":
             await stack.enter_async_context(_scaling(settings, server, keys.worker, environ))
         _announce(settings, server, keys, ready_file, stack)
@@ -103,15 +102,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _registry(environ: Mapping[str, str]) -> Registry:
-    """The shipped models with those of the user's files over them."""
-    files = [path for path in places.registry_files(environ) if path.is_file()]
-    try:
-        return parse_registry({str(path): path.read_text(encoding="utf-8") for path in files})
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"The model registry cannot be read: {error}.") from None
 
 
 @asynccontextmanager

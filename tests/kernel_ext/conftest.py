@@ -36,6 +36,7 @@ class Shell:
         self.folder = folder
         clean = {name: value for name, value in os.environ.items() if not name.startswith("GPUGEN_")}
         self.environ = {**clean, "GPUGEN_URL": url, "GPUGEN_TOKEN": token, "HOME": str(folder)}
+        self._started: list[subprocess.Popen[str]] = []
 
     def __call__(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
@@ -49,16 +50,24 @@ class Shell:
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start one command."""
-        return subprocess.Popen(
+    def start(self, *arguments: str, stderr: int = subprocess.PIPE, **environ: str) -> subprocess.Popen[str]:
+        """Start one command; it does not outlive the test."""
+        process = subprocess.Popen(
             [sys.executable, "-m", "gpugen", *arguments],
             cwd=self.folder,
-            env=self.environ,
+            env={**self.environ, **environ},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        for process in self._started:
+            with process:
+                process.kill()
 
     def files(self) -> list[str]:
         """Every file below the working directory."""
@@ -66,11 +75,13 @@ class Shell:
 
 
 @pytest.fixture
-def gpugen(server: Any, tmp_path: Path) -> Shell:
+def gpugen(server: Any, tmp_path: Path) -> Iterator[Shell]:
     """`gpugen("generate", "a cat")`: the command line at `server`."""
     folder = tmp_path / "work"
     folder.mkdir()
-    return Shell(folder, server.url, server.user_token)
+    shell = Shell(folder, server.url, server.user_token)
+    yield shell
+    shell.close()
 
 
 @pytest.fixture

@@ -96,17 +96,17 @@ def test_on_a_terminal_there_is_a_bar_with_the_steps(
 ) -> None:
     drawing_worker.hold(before_step=6)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "gpugen", "generate", "a cat", "--steps", "8", "-o", "cat.png"]
-    environ = {**gpugen_drawing.environ, "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}
-    process = subprocess.Popen(
-        command, cwd=gpugen_drawing.folder, env=environ, stdout=subprocess.PIPE, stderr=theirs
+    process = gpugen_drawing.start(
+        *("generate", "a cat", "--steps", "8", "-o", "cat.png"),
+        stderr=theirs,
+        **{"TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"},
     )
     os.close(theirs)
     seen = _read_terminal(ours, until="Step 5 of 8")
     drawing_worker.go_on()
     _read_terminal(ours)
     os.close(ours)
-    assert process.communicate(timeout=20)[0] == b"cat.png\n"
+    assert process.communicate(timeout=20)[0] == "cat.png\n"
     assert "━" in seen
     assert " left" in seen
 
