@@ -3,104 +3,145 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+import huggingface_hub
+import msgspec
 import pytest
-from tests.worker.conftest import WorkerProcess, registry_entry
 from tests.worker.fake_hub import FakeHub
-from tests.worker.scripted_server import Attempt, ScriptedServer
+from tests.worker.recording import Recording
 
-from gpugen_protocol.worker import Completion, Failure
+from gpugen_protocol.models import Model
+from gpugen_worker.folder import check_folder
+from gpugen_worker.generator import DrawingFailed
+from gpugen_worker.hub import Hub
 
-Start = Callable[..., WorkerProcess]
+FIRST, SECOND = "a" * 40, "b" * 40
 
 
 @pytest.fixture
-def hub(tiny_folder: Callable[[str], Path]) -> Iterator[FakeHub]:
+def remote(
+    tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakeHub]:
+    """A hub with `owner/tiny`, which this process takes for the real one, and an empty cache."""
     hub = FakeHub()
     hub.repositories["owner/tiny"] = tiny_folder("sd")
-    hub.repositories["owner/closed"] = tiny_folder("sd")
-    hub.gated.add("owner/closed")
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(huggingface_hub.file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
+    monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.url)
     yield hub
     hub.close()
 
 
 @pytest.fixture
-def draw(
-    scripted: ScriptedServer, hub: FakeHub, start_worker: Start, tmp_path: Path
-) -> Callable[..., list[Attempt]]:
-    """`draw(*models, **environ)`: what a new worker made of one task for each."""
-    entries = "".join(
-        registry_entry(name, "sd", Path("/")).replace('path = "/"', f'repository = "owner/{name}"')
-        for name in ("tiny", "closed", "absent")
+def model(tiny_model: Callable[[str], Model]) -> Model:
+    return msgspec.structs.replace(tiny_model("sd"), name="tiny", path="", repository="owner/tiny")
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    return Hub(tmp_path / "data" / "revisions.json")
+
+
+def refused(hub: Hub, model: Model) -> DrawingFailed:
+    with pytest.raises(DrawingFailed) as caught:
+        hub.folder(model, Recording())
+    assert caught.value.hint
+    return caught.value
+
+
+def test_the_commit_of_the_first_download_is_recorded_and_then_enforced(
+    hub: Hub, remote: FakeHub, model: Model, tmp_path: Path
+) -> None:
+    seen = Recording()
+    folder = hub.folder(model, seen)
+    assert check_folder("tiny", folder) > 0
+    assert seen.data[-1] == {"repository": "owner/tiny", "revision": FIRST}
+    assert json.loads((tmp_path / "data" / "revisions.json").read_text()) == {"owner/tiny": FIRST}
+    remote.commit = SECOND  # the author publishes something else
+    downloads = len(remote.downloads)
+    assert hub.folder(model, Recording()) == folder
+    assert len(remote.downloads) == downloads
+
+
+def test_a_pinned_revision_is_what_is_asked_for_and_needs_no_record(
+    hub: Hub, remote: FakeHub, model: Model, tmp_path: Path
+) -> None:
+    folder = hub.folder(msgspec.structs.replace(model, revision=FIRST), Recording())
+    assert folder.name == FIRST
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_was_downloaded_is_used_without_a_network(hub: Hub, remote: FakeHub, model: Model) -> None:
+    folder = hub.folder(model, Recording())
+    remote.close()
+    assert hub.folder(model, Recording()) == folder
+
+
+def test_a_cache_filled_by_others_is_used_and_pinned_when_offline(
+    hub: Hub, remote: FakeHub, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Hub(tmp_path / "other.json").folder(model, Recording())
+    cached = tmp_path / "cache" / "models--owner--tiny"
+    (cached / "refs").mkdir(exist_ok=True)
+    (cached / "refs" / "main").write_text(FIRST)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert hub.folder(model, Recording()).name == FIRST
+    assert json.loads((tmp_path / "data" / "revisions.json").read_text()) == {"owner/tiny": FIRST}
+
+
+def test_no_pickle_is_downloaded_where_there_are_safetensors(
+    hub: Hub, remote: FakeHub, model: Model, tmp_path: Path
+) -> None:
+    mixed = Path(shutil.copytree(remote.repositories["owner/tiny"], tmp_path / "mixed"))
+    shutil.copy(
+        mixed / "unet" / "diffusion_pytorch_model.safetensors", mixed / "unet" / "diffusion_pytorch_model.bin"
     )
-    (tmp_path / "models.toml").write_text(entries)
-
-    def draw(*models: str, **environ: str) -> list[Attempt]:
-        first = len(scripted.attempts)
-        for model in models:
-            scripted.submit(model=model, width=32, height=32, steps=2)
-        places = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), **environ}
-        worker = start_worker(scripted.url, "--idle-exit", "1", GPUGEN_GENERATOR="diffusers", **places)
-        assert worker.wait(120) == 0, worker.log
-        return [scripted.attempt(first + k) for k in range(len(models))]
-
-    return draw
+    remote.repositories["owner/tiny"] = mixed
+    hub.folder(model, Recording())
+    assert remote.downloads
+    assert not [name for name in remote.downloads if name.endswith(".bin")]
 
 
-def failure(attempt: Attempt) -> Failure:
-    assert isinstance(attempt.ended, Failure)
-    assert attempt.ended.hint
-    return attempt.ended
-
-
-def revision(attempt: Attempt) -> Any:
-    return next(r.data["revision"] for r in attempt.reports if "revision" in getattr(r, "data", {}))
-
-
-def test_the_commit_of_the_first_download_is_kept_even_offline_and_refusals_say_what_to_do(
-    draw: Callable[..., list[Attempt]], hub: FakeHub, tmp_path: Path
-) -> None:
-    tiny, closed, absent = draw("tiny", "closed", "absent")
-    assert isinstance(tiny.ended, Completion)
-    assert revision(tiny) == "a" * 40
-    assert json.loads((tmp_path / "revisions.json").read_text()) == {"owner/tiny": "a" * 40}
-    assert not any(name.endswith((".bin", ".py")) for name in hub.downloads)
-    assert failure(closed).code == "model_gated"
-    assert "HF_TOKEN" in failure(closed).hint
-    assert failure(absent).code == "model_missing"
-
-    hub.commit = "b" * 40  # the author publishes something else
-    loaded = len(hub.downloads)
-    (again,) = draw("tiny")
-    assert isinstance(again.ended, Completion)
-    assert revision(again) == "a" * 40
-    assert len(hub.downloads) == loaded
-
-    (offline,) = draw("tiny", HF_HUB_OFFLINE="1")
-    assert isinstance(offline.ended, Completion)
-    assert offline.images == again.images == tiny.images
-
-
-def test_without_a_network_a_model_that_is_not_in_the_cache_says_so(
-    draw: Callable[..., list[Attempt]],
-) -> None:
-    (away,) = draw("tiny", HF_ENDPOINT="http://127.0.0.1:1")
-    assert failure(away).code == "model_missing"
-    assert "cannot be reached" in failure(away).message
-
-
-def test_a_repository_of_pickles_is_not_downloaded(
-    draw: Callable[..., list[Attempt]], hub: FakeHub, tmp_path: Path
-) -> None:
-    import shutil
-
-    pickles = Path(shutil.copytree(hub.repositories["owner/tiny"], tmp_path / "pickles"))
+def test_a_repository_of_pickles_is_refused(hub: Hub, remote: FakeHub, model: Model, tmp_path: Path) -> None:
+    pickles = Path(shutil.copytree(remote.repositories["owner/tiny"], tmp_path / "pickles"))
     for weights in pickles.rglob("*.safetensors"):
         weights.rename(weights.with_suffix(".bin"))
-    hub.repositories["owner/tiny"] = pickles
-    (attempt,) = draw("tiny")
-    assert failure(attempt).code == "model_not_safetensors"
-    assert not any(name.endswith(".bin") for name in hub.downloads)
+    remote.repositories["owner/tiny"] = pickles
+    assert refused(hub, model).failure == "model_not_safetensors"
+    assert not [name for name in remote.downloads if name.endswith(".bin")]
+
+
+def test_a_gated_repository_says_where_to_accept_its_licence(hub: Hub, remote: FakeHub, model: Model) -> None:
+    remote.gated.add("owner/tiny")
+    error = refused(hub, model)
+    assert error.failure == "model_gated"
+    assert "HF_TOKEN" in error.hint
+    assert not error.retryable
+
+
+def test_a_repository_that_does_not_exist_is_named(hub: Hub, remote: FakeHub, model: Model) -> None:
+    error = refused(hub, msgspec.structs.replace(model, repository="owner/absent"))
+    assert error.failure == "model_missing"
+    assert "owner/absent" in error.message
+
+
+def test_no_network_and_no_cache_says_so(hub: Hub, remote: FakeHub, model: Model) -> None:
+    remote.close()
+    error = refused(hub, model)
+    assert error.failure == "model_missing"
+    assert "cannot be reached" in error.message
+    assert error.retryable
+
+
+def test_a_broken_record_of_revisions_is_a_sentence(
+    hub: Hub, remote: FakeHub, model: Model, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "revisions.json").write_text("{")
+    assert "revisions.json" in refused(hub, model).message

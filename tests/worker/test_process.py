@@ -125,6 +125,30 @@ def test_a_task_is_given_back_when_it_takes_longer_than_it_promised(
     assert worker.wait() == 0
 
 
+def test_sigterm_while_the_libraries_are_being_imported_gives_the_task_back_at_once(
+    scripted: ScriptedServer, start_worker: Start
+) -> None:
+    worker = started(scripted, start_worker, GPUGEN_GENERATOR="diffusers")
+    scripted.submit()
+    wait_until(lambda: scripted.attempts and "loading" in scripted.attempts[0].phases())
+    told = time.monotonic()
+    worker.process.terminate()
+    attempt = scripted.attempt()
+    assert isinstance(attempt.ended, Release)
+    assert attempt.ended_at - told < 2
+    assert worker.wait() == 0
+
+
+def test_a_canceled_task_does_not_hold_up_the_end(scripted: ScriptedServer, start_worker: Start) -> None:
+    scripted.cancel = True
+    worker = started(scripted, start_worker, GPUGEN_FAKE_STEP_SECONDS="20")
+    scripted.submit()
+    wait_until(lambda: scripted.attempts and scripted.attempts[0].beats)
+    worker.process.terminate()
+    assert isinstance(scripted.attempt().ended, Release)
+    assert worker.wait(5) == 0
+
+
 def test_a_second_signal_gives_the_task_back_now(scripted: ScriptedServer, start_worker: Start) -> None:
     worker = started(scripted, start_worker, "--grace", "60", GPUGEN_FAKE_STEP_SECONDS="0.2")
     scripted.submit(steps=100)

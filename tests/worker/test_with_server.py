@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
 from tests.worker.conftest import WorkerProcess, registry_entry
 from tests.worker.scripted_server import wait_until
@@ -121,36 +121,28 @@ def test_a_restarted_server_finds_its_worker_and_its_task_again(
     assert (done.state, done.attempt) == ("succeeded", 1)
 
 
-@pytest.mark.parametrize(
-    ("breakage", "code"),
-    [("half", "model_incomplete"), ("pickle", "model_not_safetensors"), ("nothing", "model_missing")],
-)
-def test_a_broken_model_folder_fails_the_task_with_its_code_and_the_worker_goes_on(
-    make_server: Any,
-    start_worker: Start,
-    tiny_folder: Callable[[str], Path],
-    tmp_path: Path,
-    breakage: str,
-    code: str,
-) -> None:
-    import shutil
+def broken_folders(whole: Path, root: Path) -> dict[str, Path]:
+    """Copies of a model folder, by the code that a task with each must fail with."""
+    codes = ("model_incomplete", "model_not_safetensors", "model_missing")
+    half, pickle, empty = (Path(shutil.copytree(whole, root / code)) for code in codes)
+    name = Path("unet", "diffusion_pytorch_model.safetensors")
+    (half / name).write_bytes((half / name).read_bytes()[:5000])
+    (pickle / name).rename((pickle / name).with_suffix(".bin"))
+    (empty / "model_index.json").unlink()
+    return dict(zip(codes, (half, pickle, empty), strict=True))
 
-    folder = tmp_path / "model"
-    shutil.copytree(tiny_folder("sd"), folder)
-    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    if breakage == "half":
-        weights.write_bytes(weights.read_bytes()[:5000])
-    elif breakage == "pickle":
-        weights.rename(weights.with_suffix(".bin"))
-    else:
-        (folder / "model_index.json").unlink()
+
+def test_broken_model_folders_fail_their_tasks_at_once_each_with_its_code_and_the_worker_goes_on(
+    make_server: Any, start_worker: Start, tiny_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folders = broken_folders(tiny_folder("sd"), tmp_path)
     data = tmp_path / "data"
     data.mkdir()
-    (data / "models.toml").write_text(registry_entry("tiny", "sd", folder))
+    (data / "models.toml").write_text("".join(registry_entry(code, "sd", folders[code]) for code in folders))
     server = make_server(data=data)
     worker = at(server, start_worker, GPUGEN_GENERATOR="diffusers", GPUGEN_DATA_DIR=str(data))
-    tasks = [server.tasks().submit(TaskRequest(prompt="a cat", model="tiny")) for _ in range(2)]
-    for task in tasks:
+    tasks = {code: server.tasks().submit(TaskRequest(prompt="a cat", model=code)) for code in folders}
+    for code, task in tasks.items():
         done = finished(server, task, 90)
         assert (done.state, done.attempt) == ("failed", 1)
         assert done.error.code == code

@@ -11,6 +11,7 @@ from typing import Any
 # Switches of the libraries, each read once when its library is loaded.
 os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "true"
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 # Threads that wait must sleep, not spin: on a CPU that others use too, spinning made a step 25 times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -178,9 +179,10 @@ class Drawing:
         self.observer.preview(self._images[0], step, jpeg)
 
     def _picture(self, pixels: np.ndarray, output: Any) -> Image.Image:
-        if not np.isfinite(pixels).all() or not pixels.any():
+        bytes_ = (np.nan_to_num(pixels) * 255).round().astype("uint8")
+        if not np.isfinite(pixels).all() or not bytes_.any():
             raise self._no_picture(pixels, output)
-        return Image.fromarray((pixels * 255).round().astype("uint8"))
+        return Image.fromarray(bytes_)
 
     def _no_picture(self, pixels: np.ndarray, output: Any) -> DrawingFailed:
         if any(getattr(output, "nsfw_content_detected", None) or ()):

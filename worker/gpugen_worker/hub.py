@@ -10,17 +10,21 @@ import json
 import os
 from pathlib import Path
 
-import httpx
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
+    HfHubHTTPError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
 from gpugen_protocol.models import Model
+from gpugen_worker.folder import check_folder
 from gpugen_worker.generator import DrawingFailed, Observer
+
+# The HTTPError of whichever httpx huggingface_hub was built on: 2.4 uses a fork of it.
+_HTTPError: type[BaseException] = HfHubHTTPError.__mro__[1]
 
 
 class Hub:
@@ -42,15 +46,24 @@ class Hub:
         try:
             commit = model.revision or self._recorded(model) or self._newest(model)
             observer.phase("loading", f"Fetching {model.name}", repository=model.repository, revision=commit)
-            folder = self._download(model, commit)
-        except (OSError, ValueError, httpx.HTTPError) as error:
+            folder = self._snapshot(model, commit)
+        except (OSError, ValueError, _HTTPError) as error:
             raise _explain(model, error) from None
         if not model.revision:
             self._record(model, folder.name)
         return folder
 
-    def _download(self, model: Model, commit: str) -> Path:
-        """Only the files that the pipeline reads, none of them a pickle; nothing where all are there."""
+    def _snapshot(self, model: Model, commit: str) -> Path:
+        """From the cache alone where it holds everything; the network is asked only for what is missing."""
+        try:
+            folder = self._download(model, commit, local_files_only=True)
+            check_folder(model.name, folder, model.variant)
+        except (DrawingFailed, OSError, ValueError):
+            return self._download(model, commit, local_files_only=False)
+        return folder
+
+    def _download(self, model: Model, commit: str, *, local_files_only: bool) -> Path:
+        """Only the files that the pipeline reads, none of them a pickle."""
         from diffusers import DiffusionPipeline
 
         return Path(
@@ -60,6 +73,7 @@ class Hub:
                 variant=model.variant or None,
                 use_safetensors=True,
                 trust_remote_code=False,
+                local_files_only=local_files_only,
             )
         )
 
@@ -69,7 +83,7 @@ class Hub:
             return HfApi().model_info(model.repository, timeout=15).sha or "main"
         except (GatedRepoError, RepositoryNotFoundError):
             raise
-        except (httpx.HTTPError, OSError):
+        except (OSError, _HTTPError):
             return Path(snapshot_download(model.repository, local_files_only=True)).name
 
     def _recorded(self, model: Model) -> str:
@@ -90,9 +104,15 @@ class Hub:
             return dict(json.loads(self._revisions.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return {}
+        except (ValueError, TypeError):
+            raise DrawingFailed(
+                "error",
+                f"{self._revisions} cannot be read.",
+                hint="It records which commit of each model is used: mend it, or remove it to pin anew.",
+            ) from None
 
 
-def _explain(model: Model, error: Exception) -> DrawingFailed:
+def _explain(model: Model, error: BaseException) -> DrawingFailed:
     """The sentence for a download that did not work."""
     if isinstance(error, GatedRepoError):
         return DrawingFailed(
@@ -118,15 +138,19 @@ def _explain(model: Model, error: Exception) -> DrawingFailed:
             f"{model.repository} has no safetensors weights; other formats can run code.",
             hint="Choose a repository that has them.",
         )
-    if isinstance(error, LocalEntryNotFoundError | httpx.HTTPError | ConnectionError):
+    if isinstance(error, LocalEntryNotFoundError | ConnectionError | _HTTPError):
         return DrawingFailed(
             "model_missing",
             f"{model.name} is not in this machine's cache and the Hub cannot be reached.",
             hint="Connect the worker to the network, or copy the model and name its folder as `path`.",
             retryable=True,
         )
-    return DrawingFailed("model_incomplete", f"{model.name} could not be downloaded: {_first_line(error)}")
+    return DrawingFailed(
+        "model_incomplete",
+        f"{model.name} could not be downloaded: {_first_line(error)}",
+        hint="Try again: a download that was cut off goes on where it stopped.",
+    )
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]

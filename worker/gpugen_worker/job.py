@@ -11,7 +11,7 @@ from gpugen_protocol.errors import GpugenError, InvalidImage, LeaseLost, Storage
 from gpugen_protocol.worker import ClaimRequest, Completion, Failure, FailureCode, Lease
 from gpugen_worker.backoff import Backoff
 from gpugen_worker.generator import DrawingFailed, Generator, Interrupted
-from gpugen_worker.lease import Hold, Keeper
+from gpugen_worker.lease import OVER, Hold, Keeper
 from gpugen_worker.log import log
 from gpugen_worker.session import ServerSession, is_passing
 from gpugen_worker.stop import Stopped
@@ -70,7 +70,7 @@ class Job:
         self, hold: Hold, failure: Failure | None, next_claim: Callable[[], ClaimRequest | None]
     ) -> tuple[Lease, ...]:
         """Say how it went, as long as the lease lasts; a task that is not ours any more is left alone."""
-        if hold.reason in {"lost", "released"}:
+        if hold.reason in OVER:
             log.warning("Task %s was dropped: it was %s", hold.lease.task.id, hold.reason)
             return ()
         try:

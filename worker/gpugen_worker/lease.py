@@ -33,6 +33,7 @@ POST_SECONDS = 0.1  # at most ten posts a second
 PREVIEW_SECONDS = 0.25  # at most four previews a second
 
 Reason = Literal["canceled", "lost", "released"]
+OVER = frozenset({"lost", "released"})  # the lease is not ours any more
 
 
 class Hold:
@@ -126,7 +127,7 @@ class Hold:
 
     def beat(self) -> None:
         """Post reports and heartbeats until the hold ends."""
-        while self.reason in {None, "canceled"}:
+        while self.reason not in OVER:
             self._gather()
             if self._must_release():
                 return self.release()
@@ -137,7 +138,7 @@ class Hold:
 
     def release(self) -> None:
         """Give the task back, so that another worker can start at once."""
-        if self.reason is not None:
+        if self.reason in OVER:
             return
         self._interrupt("released")
         try:
@@ -171,9 +172,11 @@ class Hold:
 
     def _must_release(self) -> bool:
         """Whether we were told to stop and the task would not be finished in time."""
-        if not self._stop.requested or self.reason is not None:
+        if not self._stop.requested or self.reason in OVER:
             return False
-        return self._remaining is None or time.monotonic() + self._remaining > self._stop.deadline
+        if self._remaining is None or self.reason == "canceled":
+            return True
+        return time.monotonic() + self._remaining > self._stop.deadline
 
     def _post(self) -> None:
         reports = self._outbox.take()
@@ -203,7 +206,7 @@ class Hold:
         return None
 
     def _interrupt(self, reason: Reason) -> None:
-        if self.reason in {None, "canceled"}:
+        if self.reason not in OVER:
             self.reason = reason
 
 

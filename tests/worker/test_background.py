@@ -1,0 +1,51 @@
+"""Importing while claiming."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from tests.worker.recording import Recording
+from tests.worker.scripted_server import REQUEST
+
+from gpugen_protocol.request import ResolvedRequest
+from gpugen_worker.background import BackgroundGenerator
+from gpugen_worker.fake import FakeGenerator
+from gpugen_worker.generator import DrawingFailed
+
+A_REQUEST = ResolvedRequest(**REQUEST)
+
+
+@pytest.fixture
+def gate() -> threading.Event:
+    return threading.Event()
+
+
+def after(gate: threading.Event) -> Callable[[], FakeGenerator]:
+    def make() -> FakeGenerator:
+        assert gate.wait(10)
+        return FakeGenerator(("emoji",), 0.001)
+
+    return make
+
+
+def test_it_offers_its_models_at_once_and_draws_when_the_import_is_done(gate: threading.Event) -> None:
+    generator, seen = BackgroundGenerator(("emoji",), after(gate)), Recording()
+    assert (generator.models, generator.loaded) == (("emoji",), ())
+    images = generator.draw(A_REQUEST, seen)
+    threading.Timer(0.2, gate.set).start()
+    assert next(images).size == (64, 64)
+    assert seen.phases[0] == ("loading", "Starting PyTorch")
+    assert generator.loaded == ("emoji",)
+
+
+def test_libraries_that_do_not_load_are_told_with_what_to_do() -> None:
+    def make() -> FakeGenerator:
+        raise ImportError("libtorch.so is not there")
+
+    generator = BackgroundGenerator(("emoji",), make)
+    with pytest.raises(DrawingFailed, match=r"libtorch\.so") as caught:
+        next(generator.draw(A_REQUEST, Recording()))
+    assert "gpugen[worker]" in caught.value.hint
+    assert generator.loaded == ()
