@@ -8,13 +8,12 @@ import time
 from pathlib import Path
 from queue import Queue
 
-from gpugen_client.updates import Updates, Watch
-
 from benchmarks.figures import Figure, median, spread
 from benchmarks.processes import RunningServer, server
 from gpugen_client.claims import WorkerApi
 from gpugen_client.connection import Connection
 from gpugen_client.tasks import Tasks
+from gpugen_client.updates import Updates, Watch
 from gpugen_protocol.events import LogEvent, LogReport, ProgressEvent, ProgressReport
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Failure, Lease, SessionRequest

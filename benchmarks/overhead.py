@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -40,6 +41,7 @@ def _through_gpugen(client: Client) -> float:
 
 
 def _bare_pipeline() -> object:
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the worker sets it, so that both draw alike
     from diffusers import DiffusionPipeline
 
     import gpugen_worker

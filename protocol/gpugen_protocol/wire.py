@@ -1,4 +1,4 @@
-"""These types to JSON and back; a body that does not fit becomes one `InvalidRequest` that names the field."""
+"""These types to JSON and back; what does not fit becomes an `InvalidRequest` that names the field."""
 
 from __future__ import annotations
 
