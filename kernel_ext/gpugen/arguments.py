@@ -53,7 +53,7 @@ class Arguments(Struct, frozen=True, kw_only=True):
     progress: ProgressKind = "auto"
 
 
-class HelpRequest(Exception):  # noqa: N818 - not an error
+class HelpRequest(Exception):
     """The user typed `--help`."""
 
 

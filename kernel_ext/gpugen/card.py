@@ -59,8 +59,6 @@ class Card(SilentCard):
 
     def finish(self, ending: Ending) -> None:
         """Replace the card by what stays, and let go of the widgets."""
-        for frame in self._frames:
-            frame.value = ""  # or a program that saves widget states would save the previews
         try:
             super().finish(ending)
         finally:
@@ -70,6 +68,8 @@ class Card(SilentCard):
         if not self._closed:
             self._closed = True
             for widget in _family(self._card):
+                if isinstance(widget, w.HTML):
+                    widget.value = ""  # or a program that saves the states of widgets would save previews
                 widget.close()
 
     def _build(self, status: Status) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -77,11 +77,18 @@ def _scaled(image: Image, side: int) -> Image:
 def _squeezed(image: Image, limit: int) -> Picture:
     """`image` as a PNG of at most `limit` bytes if possible: first with fewer colours, then smaller."""
     while True:
-        for form in (image, image.quantize(_PALETTE)):
+        for form in _forms(image):
             png = _encoded(form)
             if len(png) <= limit or max(image.size) <= _TILE:
                 return Picture(png, image.width, image.height)
         image = _scaled(image, max(image.size) * 3 // 4)
+
+
+def _forms(image: Image) -> Iterator[Image]:
+    """`image` as it is and, where it can be dithered (not if it is transparent), with a palette."""
+    yield image
+    if image.mode == "RGB":
+        yield image.quantize(palette=image.quantize(_PALETTE))
 
 
 def _encoded(image: Image) -> bytes:

@@ -131,7 +131,9 @@ class Status:
         if self.progress is None:
             return None
         steps = self.progress.steps * self.task.request.n
-        return min(1.0, (self._images_before * self.progress.steps + self.progress.step) / steps)
+        handed_over = self.progress.image in self.announced
+        done = len(self.announced) * self.progress.steps if handed_over else self._steps_done
+        return min(1.0, done / steps)
 
     @property
     def remaining(self) -> float | None:
@@ -166,6 +168,11 @@ class Status:
         words = f"{which} {self.progress.step} of {self.progress.steps}"
         pace = self.progress.seconds_per_step
         return f"{words} · {pace:.2g} s a step" if pace else words
+
+    @property
+    def _steps_done(self) -> int:
+        assert self.progress is not None
+        return self._images_before * self.progress.steps + self.progress.step
 
     @property
     def _images_before(self) -> int:

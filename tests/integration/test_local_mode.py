@@ -16,6 +16,9 @@ from gpugen_protocol import places
 from gpugen_protocol.request import TaskRequest
 
 
+pytestmark = pytest.mark.chaos
+
+
 @pytest.fixture
 def environ(tmp_path):
     """An environment like a fresh user's, and no model needed; whatever runs in it is ended afterwards."""

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class Interrupted(Exception):  # noqa: N818 - what happened, not what is wrong
+class Interrupted(Exception):
     """The task must stop at once: it was canceled, given back, or is not ours any more."""
 
 
-class DrawingFailed(Exception):  # noqa: N818 - as TaskFailed, which users get to see
+class DrawingFailed(Exception):
     """The task cannot be drawn.
 
     Args:
