@@ -70,9 +70,22 @@ def test_the_article_fits_the_word(pattern: str, words: str, caption: str) -> No
 
 def test_any_text_has_tokens_and_everyday_words_have_one() -> None:
     made = tokenizer.build(THINGS, 0)
-    assert made.tokenize("dog") == ["dog</w>"]
+    assert made.tokenize("dogs") == ["dogs</w>"]
     ids = made("ein Zebra 象 \N{GRINNING FACE}").input_ids
     assert made.eos_token_id not in ids[1:-1]
+
+
+def test_a_plural_means_its_singular_and_a_word_never_seen_is_a_filler() -> None:
+    made = tokenizer.build(THINGS, 0)
+    model = text_encoder.build(made)
+    text_encoder.settle_unseen(model, made, THINGS, 0)
+    table = model.get_input_embeddings().weight
+
+    def meaning(word: str) -> list[float]:
+        return list(table[made.convert_tokens_to_ids(word + "</w>")].tolist())
+
+    assert meaning("dogs") == meaning("dog") != meaning("cat")
+    assert meaning("é") == meaning("nice")
 
 
 def test_the_fused_autoencoder_equals_the_stock_one_away_from_the_border() -> None:

@@ -55,7 +55,7 @@ class Run:
         vae = autoencoder.build()
         trained = self.finished("autoencoder")
         vae.load_state_dict(trained["average"])
-        stage = self.stage("latents")
+        stage = self.stage("latents", resume=self.resume)
         kept = stage.load()
         if kept is None or kept["step"] != trained["step"]:
             kept = {"latents": autoencoder.all_latents(vae, self.stencils), "step": trained["step"]}
@@ -138,7 +138,7 @@ class Run:
 
     def evaluate(self) -> None:
         """Measures what was exported."""
-        found = evaluate.evaluate(self.model, self.things, self.stencils, self.seed)
+        found = evaluate.evaluate(self.model, self.model / "sheet.png", self.things, self.stencils, self.seed)
         print(json.dumps(found, indent=2))
 
 
@@ -149,11 +149,11 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--model", type=Path, help="where the pipeline goes; default: OUT/model")
     found.add_argument("--resume", action="store_true", help="go on from the checkpoints in OUT")
     found.add_argument("--stages", default=",".join(STAGES), help="which stages, separated by commas")
-    found.add_argument("--steps-autoencoder", type=int, default=7000)
-    found.add_argument("--steps-text", type=int, default=250)
-    found.add_argument("--steps-denoiser", type=int, default=12000)
-    found.add_argument("--steps-decoder", type=int, default=6000)
-    found.add_argument("--steps-finish", type=int, default=2000)
+    found.add_argument("--steps-autoencoder", type=int, default=2900)
+    found.add_argument("--steps-text", type=int, default=200)
+    found.add_argument("--steps-denoiser", type=int, default=10500)
+    found.add_argument("--steps-decoder", type=int, default=3800)
+    found.add_argument("--steps-finish", type=int, default=1200)
     found.add_argument("--seed", type=int, default=0)
     found.add_argument("--threads", type=int, default=0, help="default: as many as PyTorch likes")
     found.add_argument("--font", type=Path, default=glyphs.FONT)
@@ -164,6 +164,7 @@ def evaluate_command(arguments: Sequence[str]) -> None:
     """`evaluate MODEL_DIR`."""
     found = argparse.ArgumentParser(prog="python -m tools.train_emoji evaluate", description=evaluate.__doc__)
     found.add_argument("model", type=Path)
+    found.add_argument("--sheet", type=Path, help="where the contact sheet goes; default: MODEL/sheet.png")
     found.add_argument("--steps", type=int, default=evaluate.STEPS)
     found.add_argument("--guidance", type=float, default=evaluate.GUIDANCE)
     found.add_argument("--seed", type=int, default=0)
@@ -171,7 +172,10 @@ def evaluate_command(arguments: Sequence[str]) -> None:
     chosen = found.parse_args(arguments)
     things = vocabulary.load()
     stencils = glyphs.render(things, chosen.font)
-    metrics = evaluate.evaluate(chosen.model, things, stencils, chosen.seed, chosen.steps, chosen.guidance)
+    sheet = chosen.sheet or chosen.model / "sheet.png"
+    metrics = evaluate.evaluate(
+        chosen.model, sheet, things, stencils, chosen.seed, steps=chosen.steps, guidance=chosen.guidance
+    )
     print(json.dumps(metrics, indent=2))
 
 
@@ -189,9 +193,7 @@ def main(arguments: Sequence[str]) -> None:
     unknown = set(stages) - set(STAGES)
     if unknown:
         raise SystemExit(f"no such stage: {', '.join(sorted(unknown))}; there are {', '.join(STAGES)}")
-    steps = {
-        name: getattr(chosen, f"steps_{name}") for name in ("autoencoder", "text", "denoiser", "decoder")
-    }
+    steps = {name: getattr(chosen, f"steps_{name}") for name in TRAINED}
     model = chosen.model or chosen.out / "model"
     run = Run(chosen.out, model, chosen.font, chosen.seed, chosen.resume, steps)
     for name in stages:

@@ -13,16 +13,18 @@ from diffusers import StableDiffusionPipeline
 
 from .autoencoder import Made
 from .captions import WHITE, Sampler, caption
-from .evaluate import GUIDANCE, STEPS
 from .vocabulary import Thing
 
 BATCH = 12
+STEPS = 16
+GUIDANCE = 3.0  # more than when in use: larger slips to learn from
 
 
 def draw(
     pipeline: StableDiffusionPipeline, things: Sequence[Thing], latents: torch.Tensor, seed: int
 ) -> Made:
     """One try for every thing over every colour it may be shown on; `latents` are what they should be."""
+    pipeline.set_progress_bar_config(disable=True)
     rng = random.Random(f"drawn {seed}")
     pairs = [(thing, colour) for thing, own in enumerate(Sampler(things, seed).allowed) for colour in own]
     rng.shuffle(pairs)

@@ -1,4 +1,4 @@
-"""The 48 everyday prompts of the contact sheet, fixed before the model was trained."""
+"""The 48 everyday prompts of the contact sheet, fixed before the denoiser was trained."""
 
 SHEET = (
     "a slice of pizza", "red car", "cup of coffee", "a cute dog on a pink background", "rocket", "bicycle",

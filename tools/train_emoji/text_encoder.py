@@ -15,7 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from .captions import COLOURS, Sampler
 from .stage import Stage, rate
-from .tokenizer import LENGTH
+from .tokenizer import END_OF_WORD, LENGTH, captions, singulars
 from .vocabulary import Thing
 
 WIDTH = 192
@@ -24,6 +24,7 @@ BATCH = 64
 LEARNING_RATE = 1e-3
 EMBEDDING_RATE = 1e-2
 EMBEDDING_STD = 0.1
+FILLER = "nice" + END_OF_WORD
 
 
 def build(tokenizer: CLIPTokenizer, width: int = WIDTH) -> CLIPTextModel:
@@ -94,8 +95,20 @@ def pretrain(
         optimiser.step()
         if (step + 1) % 50 == 0:
             stage.log(step + 1, loss=float(loss.detach()), right=right)
+    settle_unseen(model, tokenizer, things, seed)
     stage.save({"model": model.state_dict(), "step": steps})
     return model
+
+
+def settle_unseen(model: CLIPTextModel, tokenizer: CLIPTokenizer, things: Sequence[Thing], seed: int) -> None:
+    """Plurals mean what their singular means, and what no caption ever used counts as a filler word."""
+    seen = {index for text in captions(things, seed) for index in tokenizer(text).input_ids}
+    single = {many + END_OF_WORD: word + END_OF_WORD for many, word in singulars(things).items()}
+    entries = tokenizer.get_vocab()
+    table = model.get_input_embeddings().weight.data
+    for entry, index in entries.items():
+        if index not in seen:
+            table[index] = table[entries.get(single.get(entry, FILLER), entries[FILLER])]
 
 
 def read_step(

@@ -37,12 +37,32 @@ def merges(words: Iterable[str]) -> list[tuple[str, str]]:
     return [(left, right) for left, right in found]
 
 
-def build(things: Sequence[Thing], seed: int) -> CLIPTokenizer:
-    """Every single byte is an entry too, so that any text at all has tokens."""
+def singulars(things: Sequence[Thing]) -> dict[str, str]:
+    """For the plural of every word in a name, that word; a plain rule, irregular ones aside."""
+    single = {part for thing in things for word in thing.words for part in word.split() if part.isalpha()}
+    found = {}
+    for word in sorted(single):
+        if word.endswith(("s", "x", "ch", "sh")):
+            many = word + "es"
+        elif word.endswith("y") and word[-2] not in "aeo":
+            many = word[:-1] + "ies"
+        else:
+            many = word + "s"
+        if many not in single:
+            found[many] = word
+    return found
+
+
+def captions(things: Sequence[Thing], seed: int) -> list[str]:
+    """Captions as in training, to count words in."""
     rng = random.Random(f"tokenizer {seed}")
     sampler = Sampler(things, seed)
-    texts = [sampler.draw(rng).text.replace(",", " ") for _ in range(CAPTIONS)]
-    learnt = merges(texts)
+    return [sampler.draw(rng).text.replace(",", " ") for _ in range(CAPTIONS)]
+
+
+def build(things: Sequence[Thing], seed: int) -> CLIPTokenizer:
+    """Every single byte is an entry too, so that any text at all has tokens."""
+    learnt = merges([*captions(things, seed), *singulars(things)])
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     entries = [
         *alphabet,
