@@ -264,3 +264,22 @@ def test_batches_of_the_bundled_model_differ_within_the_measured_tolerance(
         [np.array(i, dtype=int) for i in g.draw(request, Recording())] for g in (generator, together)
     )
     assert np.abs(np.array(one) - np.array(four)).max() <= BATCH_TOLERANCE
+
+
+@pytest.mark.parametrize("scheduler", parse_registry({}).get("emoji").schedulers)
+def test_every_scheduler_of_the_bundled_model_draws_pizza_on_clean_white(
+    bundled: Any, a_request: Any, scheduler: str
+) -> None:
+    model, generator = bundled
+    request = a_request(
+        model,
+        prompt="a slice of pizza",
+        scheduler=scheduler,
+        steps=model.steps,
+        guidance=model.guidance,
+        seed=7,
+    )
+    (image,) = generator.draw(request, Recording(wants_preview=False))
+    pixels = np.array(image)
+    assert pixels[:8, :8].mean() > 245, "the corner is white"
+    assert pixels[40:90, 40:90].mean() < 215, "the middle is not"

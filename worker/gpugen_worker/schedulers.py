@@ -9,7 +9,10 @@ import diffusers
 from gpugen_protocol.request import SchedulerName
 
 _TABLE: dict[SchedulerName, tuple[str, dict[str, Any]]] = {
-    "ddim": ("DDIMScheduler", {}),
+    "ddim": (
+        "DDIMScheduler",
+        {"clip_sample": False},
+    ),  # its default clips to pixels' range: latents go beyond
     "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "use_karras_sigmas": False}),
     "dpm++-karras": (
         "DPMSolverMultistepScheduler",
