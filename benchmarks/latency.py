@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
-import threading
 import time
+from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from queue import Queue
 
 from benchmarks.figures import Figure, median, spread
 from benchmarks.processes import RunningServer, server
@@ -14,12 +14,24 @@ from gpugen_client.claims import WorkerApi
 from gpugen_client.connection import Connection
 from gpugen_client.tasks import Tasks
 from gpugen_client.updates import Updates, Watch
-from gpugen_protocol.events import LogEvent, LogReport, ProgressEvent, ProgressReport
+from gpugen_protocol.events import (
+    Event,
+    LogEvent,
+    LogReport,
+    ProgressEvent,
+    ProgressReport,
+    Report,
+    SnapshotEvent,
+)
 from gpugen_protocol.request import TaskRequest
-from gpugen_protocol.worker import ClaimRequest, Failure, Lease, SessionRequest
+from gpugen_protocol.worker import ClaimRequest, Failure, SessionRequest
 
 ROUNDS = 60
 REQUEST = TaskRequest(prompt="a slice of pizza", width=64, height=64, steps=1)
+REPORTS: dict[str, Report] = {
+    "ProgressEvent": ProgressReport(image=0, step=1, steps=9),
+    "LogEvent": LogReport(message="line"),
+}
 
 
 def run() -> list[Figure]:
@@ -66,7 +78,7 @@ def _measure(servers: dict[str, RunningServer]) -> list[Figure]:
 
 
 class _Probe:
-    """One server, one long-polling worker in a thread, one watcher."""
+    """One server, one long-polling worker in a process of its own, one watcher."""
 
     def __init__(self, running: RunningServer) -> None:
         self.claims: list[float] = []
@@ -75,56 +87,68 @@ class _Probe:
         connection = Connection(running.url, running.user_token)
         self._tasks = Tasks(connection)
         self._updates = Updates(connection)
-        self._api = WorkerApi(running.url, running.worker_token)
-        self._api.open_session(SessionRequest(name="bench", models=("emoji",), version="0"))
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._worker = spawn.Process(
+            target=_work, args=(running.url, running.worker_token, theirs), daemon=True
+        )
+        self._worker.start()
+        self._pipe.recv()  # its session is open
 
     def round(self) -> None:
         """One task: claimed by a worker that was already waiting, reported on, and failed."""
-        got: Queue[tuple[float, Lease]] = Queue()
-        waiting = threading.Thread(target=self._claim, args=(got,))
-        waiting.start()
+        self._pipe.send("claim")
         time.sleep(0.03)  # lets the claim reach the server: the figure is about an idle worker
-        start = time.perf_counter()
+        start = time.perf_counter()  # the same clock in all processes of a machine
         task = self._tasks.submit(REQUEST)
-        at, lease = got.get(timeout=10)
-        waiting.join()
-        self.claims.append((at - start) * 1000)
-        self._follow(task.id, lease)
+        self.claims.append((self._pipe.recv() - start) * 1000)
+        self._follow(task.id)
 
     def close(self) -> None:
+        """End the worker."""
+        self._pipe.send("leave")
+        self._worker.join()
         self._updates.close()
 
-    def _claim(self, got: Queue[tuple[float, Lease]]) -> None:
-        leases = self._api.claim(ClaimRequest(wait_seconds=10, models=("emoji",)))
-        got.put((time.perf_counter(), leases[0]))
-
-    def _follow(self, task: str, lease: Lease) -> None:
+    def _follow(self, task: str) -> None:
         watch = self._updates.watch(task)
-        _until(watch, "snapshot")
-        for step in range(1, 4):
-            start = time.perf_counter()
-            sender = threading.Thread(
-                target=self._api.report, args=(lease.id, (ProgressReport(image=0, step=step, steps=9),))
-            )
-            sender.start()
-            self.live.append((_until(watch, ProgressEvent) - start) * 1000)
-            sender.join()
-            start = time.perf_counter()
-            sender = threading.Thread(target=self._api.report, args=(lease.id, (LogReport(message="line"),)))
-            sender.start()
-            self.numbered.append((_until(watch, LogEvent) - start) * 1000)
-            sender.join()
+        _until(watch, SnapshotEvent)
+        for _ in range(3):
+            self.live.append(self._told(watch, ProgressEvent))
+            self.numbered.append(self._told(watch, LogEvent))
         watch.close()
-        self._api.fail(lease.id, Failure(code="error", message="measured"))
+        self._pipe.send("fail")
+        self._pipe.recv()
+
+    def _told(self, watch: Watch, kind: type[Event]) -> float:
+        """Milliseconds from the worker's post to the watcher."""
+        self._pipe.send(kind.__name__)
+        seen = _until(watch, kind)
+        return (seen - self._pipe.recv()) * 1000
 
 
-def _until(watch: Watch, kind: type | str) -> float:
-    """When the first event of `kind` (a class, or the tag `snapshot`) arrived."""
+def _work(url: str, token: str, pipe: Pipe) -> None:
+    """The worker: does what the pipe says, and tells when."""
+    api = WorkerApi(url, token)
+    api.open_session(SessionRequest(name="bench", models=("emoji",), version="0"))
+    pipe.send("ready")
+    lease = ""
+    while (order := pipe.recv()) != "leave":
+        start = time.perf_counter()
+        if order == "claim":
+            lease = api.claim(ClaimRequest(wait_seconds=10, models=("emoji",)))[0].id
+            start = time.perf_counter()
+        elif order == "fail":
+            api.fail(lease, Failure(code="error", message="measured"))
+        else:
+            api.report(lease, (REPORTS[order],))
+        pipe.send(start)
+
+
+def _until(watch: Watch, kind: type[Event]) -> float:
+    """When the next event of `kind` arrived."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        event = watch.get(timeout=1)
-        if event is None:
-            continue
-        if kind == type(event).__struct_config__.tag or (isinstance(kind, type) and isinstance(event, kind)):
+        if isinstance(watch.get(timeout=1), kind):
             return time.perf_counter()
-    raise RuntimeError(f"no {kind} event arrived")
+    raise RuntimeError(f"no {kind.__name__} arrived")

@@ -13,7 +13,7 @@ import requests
 from msgspec import Struct
 
 from gpugen_client import private_server
-from gpugen_client.connection import TIMEOUT, Connection
+from gpugen_client.connection import Connection
 from gpugen_protocol import places
 from gpugen_protocol.errors import Misconfigured, ServerUnreachable, Unauthorized
 from gpugen_protocol.local import RuntimeFile
@@ -74,7 +74,7 @@ class PrivateConnection(Connection):
         data: bytes | None = None,
         params: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
-        timeout: tuple[float, float] = TIMEOUT,
+        timeout: tuple[float, float] | None = None,
     ) -> requests.Response:
         """As `Connection.send`; a server that is gone is replaced and asked once more."""
         used = (self.url, self.token)

@@ -18,6 +18,8 @@ from gpugen_protocol.worker import (
     SessionRequest,
 )
 
+BEAT_TIMEOUT = (5.0, 10.0)  # seconds to connect, seconds for the answer: well below a lease's length
+
 
 class WorkerApi:
     """The worker's side of the API. The registration token opens a session; its token does the rest.
@@ -27,7 +29,7 @@ class WorkerApi:
 
     def __init__(self, url: str, registration_token: str) -> None:
         self._registration = Connection(url, registration_token)
-        self._connection = self._registration
+        self._connection = self._beats = self._registration
 
     def open_session(self, request: SessionRequest) -> Session:
         """Introduce this worker; also the way back in after Unauthorized."""
@@ -47,11 +49,9 @@ class WorkerApi:
         return wire.decode(response.content, Leases).leases if response.status_code == 200 else ()
 
     def report(self, lease: str, events: tuple[Report, ...] = ()) -> Beat:
-        """Tell what happened; renews the lease."""
-        beat = self._connection.call(
-            "POST", paths.LEASE_EVENTS(lease=lease), Beat, body=Reports(events=events)
-        )
-        if beat.token:
+        """Tell what happened; renews the lease. Tried once and briefly: the next beat is soon."""
+        beat = self._beats.call("POST", paths.LEASE_EVENTS(lease=lease), Beat, body=Reports(events=events))
+        if isinstance(beat.token, str):
             self._use_token(beat.token)
         return beat
 
@@ -80,3 +80,4 @@ class WorkerApi:
 
     def _use_token(self, token: str) -> None:
         self._connection = Connection(self._registration.url, token)
+        self._beats = Connection(self._registration.url, token, retries=0, timeout=BEAT_TIMEOUT)

@@ -49,15 +49,27 @@ class Connection:
         url: such as `http://127.0.0.1:8787`.
         token: sent with every request.
         retries: how often a request is sent again after a refused or broken connection or a 502/503/504.
+        timeout: seconds to connect, seconds between two bytes of the answer.
+
+    Raises:
+        Misconfigured: no address, or a token that no header can carry.
     """
 
-    def __init__(self, url: str, token: str, *, retries: int = 3) -> None:
-        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+    def __init__(
+        self, url: str, token: str, *, retries: int = 3, timeout: tuple[float, float] = TIMEOUT
+    ) -> None:
+        if not _is_address(url):
             raise Misconfigured(f"{url!r} is not the address of a server.", hint="Write http://host:port.")
+        if not _is_token(token):
+            raise Misconfigured(
+                "The token holds what no token has, such as a blank, a line break or a curly quote.",
+                hint="Copy it again, alone; see GPUGEN_TOKEN, GPUGEN_TOKEN_FILE and the config file.",
+            )
         self.url = url.rstrip("/")
         self.token = token
         self.loopback = is_loopback(url)
         self._retries = retries
+        self._timeout = timeout
         self._local = threading.local()
 
     def call(
@@ -101,12 +113,17 @@ class Connection:
         data: bytes | None = None,
         params: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
-        timeout: tuple[float, float] = TIMEOUT,
+        timeout: tuple[float, float] | None = None,
     ) -> requests.Response:
         """The raw answer to a request; raises as `call`."""
         try:
             response = self._session().request(
-                method, self.url + path, data=data, params=params, headers=headers, timeout=timeout
+                method,
+                self.url + path,
+                data=data,
+                params=params,
+                headers=headers,
+                timeout=timeout or self._timeout,
             )
         except requests.RequestException as error:
             raise self._unreachable(error) from None
@@ -143,6 +160,18 @@ class Connection:
             f"The gpugen server at {self.url} {reason}.",
             hint="Is it running, and is GPUGEN_URL right? `gpugen doctor` looks at every part.",
         )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an IPv6 address, a port that is no number
+        return False
+
+
+def _is_token(token: str) -> bool:
+    return token.isascii() and token.isprintable() and " " not in token
 
 
 def _is_timeout(error: requests.RequestException) -> bool:

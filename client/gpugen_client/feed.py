@@ -101,13 +101,16 @@ class Feed(threading.Thread):
                 self._over = True
             self._end_all(GpugenError(f"Following tasks broke off: {describe(error)}."))
 
-    def _remove(self, watch: Watch) -> None:
+    def _remove(self, *gone: Watch) -> None:
+        """Feed `gone` no longer; a task that nobody watches any more is unsubscribed."""
         with self._lock:
-            self._watches = [other for other in self._watches if other is not watch]
-            shared = any(other.task == watch.task for other in self._watches)
+            unwatched = {watch.task for watch in self._watches if watch in gone}
+            self._watches = [watch for watch in self._watches if watch not in gone]
+            unwatched -= {watch.task for watch in self._watches}
             socket = self._socket
-        if socket is not None and not shared and not watch.ended:
-            _say(socket, SocketCommand(unsubscribe=Subscription(task=watch.task)))
+        if socket is not None:
+            for task in unwatched:
+                _say(socket, SocketCommand(unsubscribe=Subscription(task=task)))
 
     def _run(self) -> None:
         failures = 0
@@ -120,8 +123,8 @@ class Feed(threading.Thread):
                 self._poll_for(_delay(failures))
 
     def _wanted(self) -> bool:
+        self._remove(*(watch for watch in self._watches if watch.ended))
         with self._lock:
-            self._watches = [watch for watch in self._watches if not watch.ended]
             now = time.monotonic()
             if self._watches:
                 self._busy_at = now

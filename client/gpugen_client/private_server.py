@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import psutil
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from gpugen_client import runtime
 from gpugen_client.connection import Connection
@@ -64,13 +64,12 @@ def find_or_start(environ: Mapping[str, str]) -> RuntimeFile:
         return _start(data, environ)
 
 
-def _starting(data: Path) -> FileLock:
-    """The lock that only one starter at a time holds."""
+def _starting(data: Path) -> AcquireReturnProxy[FileLock]:
+    """Hold the lock that only one starter at a time holds, until the block is left."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         (data / "logs").mkdir(mode=0o700, exist_ok=True)
-        lock = FileLock(data / "start.lock", timeout=START_SECONDS + END_SECONDS)
-        lock.acquire()
+        return FileLock(data / "start.lock", timeout=START_SECONDS + END_SECONDS).acquire()
     except Timeout:
         raise LocalServerFailed(
             "Another program has been starting the private server for too long.",
@@ -81,7 +80,6 @@ def _starting(data: Path) -> FileLock:
             f"The data directory {data} cannot be used: {error.strerror or error}.",
             hint="Name another one in GPUGEN_DATA_DIR.",
         ) from None
-    return lock
 
 
 def _end_other(known: RuntimeFile) -> None:
@@ -116,8 +114,11 @@ def _mismatch(known: RuntimeFile) -> VersionMismatch:
 
 def _start(data: Path, environ: Mapping[str, str]) -> RuntimeFile:
     log = data / "logs" / "server.log"
-    begin = _make_room(log)
-    process = _spawn(data, log, environ)
+    try:
+        begin = _make_room(log)
+        process = _spawn(data, log, environ)
+    except OSError as error:
+        raise _failure(f"{error.strerror or error}: {error.filename or log}.", log) from None
     threading.Thread(target=process.wait, name="gpugen-server-reaper", daemon=True).start()
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:

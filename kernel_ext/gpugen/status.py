@@ -17,7 +17,7 @@ from gpugen_protocol.events import (
     SnapshotEvent,
     StateEvent,
 )
-from gpugen_protocol.state import TERMINAL
+from gpugen_protocol.state import TERMINAL, State
 from gpugen_protocol.task import Task
 
 STAGES = ("queued", "worker", "model", "drawing")
@@ -74,7 +74,7 @@ class Status:
     def _take_news(self, event: Event) -> None:
         match event:
             case StateEvent():
-                self.state = event.state
+                self._change(event.state)
             case PhaseEvent():
                 self._enter(event.phase, event.text)
             case ProgressEvent():
@@ -86,7 +86,19 @@ class Status:
             case NoticeEvent():
                 self.degraded = event.message if event.code in _DEGRADED else ""
 
+    def _change(self, state: State) -> None:
+        if state not in TERMINAL:
+            self._forget_images()
+        self.state = state
+
+    def _forget_images(self) -> None:
+        """Another attempt starts over: what an earlier one has drawn is void."""
+        self.announced.clear()
+        self.images.clear()
+
     def _take(self, task: Task) -> None:
+        if task.attempt > max(1, self.task.attempt):
+            self._forget_images()
         self.task, self.state = task, task.state
         self._enter(task.phase, task.phase_text)
         for image in task.images:

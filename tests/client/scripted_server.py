@@ -47,6 +47,7 @@ class ScriptedServer:
         self.opened = 0
         self.polls = 0
         self.subscribed_after: list[int] = []
+        self.unsubscribed: list[str] = []
         self._sockets: set[_Socket] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -187,6 +188,8 @@ class _Socket(WebSocketHandler):
         import msgspec
 
         command = msgspec.json.decode(message)
+        if command.get("unsubscribe"):
+            self.script.unsubscribed.append(command["unsubscribe"]["task"])
         if "subscribe" not in command or command["subscribe"] is None:
             return
         after = command["subscribe"].get("after", 0)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable
 
 import pytest
 
+from gpugen_client import claims
 from gpugen_client.claims import WorkerApi
 from gpugen_client.tasks import Tasks
-from gpugen_protocol.errors import LeaseLost, Unauthorized
+from gpugen_protocol.errors import LeaseLost, ServerUnreachable, Unauthorized
 from gpugen_protocol.events import LogReport, PhaseReport
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Completion, Failure, SessionRequest
@@ -69,3 +72,16 @@ def test_a_users_token_opens_no_session(server: object) -> None:
     api = WorkerApi(server.url, "wrong")  # type: ignore[attr-defined]
     with pytest.raises(Unauthorized):
         api.open_session(SessionRequest(name="x", version="0.1.0"))
+
+
+def test_a_heartbeat_that_gets_no_answer_is_given_up_soon_for_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims, "BEAT_TIMEOUT", (0.2, 0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        api = WorkerApi(f"http://127.0.0.1:{silent.getsockname()[1]}", "token")
+        api._use_token("session")
+        started = time.monotonic()
+        with pytest.raises(ServerUnreachable):
+            api.report("lease")
+    assert time.monotonic() - started < 0.6

@@ -71,7 +71,9 @@ def test_others_are_not(url: str) -> None:
     assert not is_loopback(url)
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8787", "ftp://localhost", "http://"])
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8787", "ftp://localhost", "http://", "http://[::1", "http://host:port"]
+)
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
     with pytest.raises(Misconfigured, match="http://host:port"):
         Connection(url, "token")
@@ -140,3 +142,10 @@ def test_a_server_that_says_nothing_is_given_up_after_the_time_out() -> None:
         connection = Connection(f"http://127.0.0.1:{listener.getsockname()[1]}", "x", retries=1)
         with pytest.raises(ServerUnreachable, match="does not answer in time"):
             connection.send("GET", "/", timeout=(1.0, 0.1))
+
+
+@pytest.mark.parametrize("token", ["\u201csecret\u201d", "two\nlines", "two words", "nul\0"])
+def test_a_token_that_no_header_can_carry_is_refused_at_once_and_not_repeated(token: str) -> None:
+    with pytest.raises(Misconfigured, match="token") as caught:
+        Connection("http://127.0.0.1:9", token)
+    assert token not in str(caught.value)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import psutil
 import pytest
+from filelock import FileLock, Timeout
 from tests.fakes import until
 from tests.server.programs import environment
 
@@ -210,3 +211,16 @@ def test_a_server_that_hangs_is_named_rather_than_replaced(environ, monkeypatch)
     finally:
         os.kill(started.pid, signal.SIGCONT)
     assert find_or_start(environ) == started
+
+
+def test_the_lock_of_a_starter_is_free_when_it_has_started(tmp_path):
+    held = private_server._starting(tmp_path)
+    with held, pytest.raises(Timeout):
+        FileLock(tmp_path / "start.lock", timeout=0).acquire()
+    FileLock(tmp_path / "start.lock", timeout=0).acquire().lock.release()
+
+
+def test_a_log_that_cannot_be_written_is_one_sentence(environ):
+    (places.data_dir(environ) / "logs" / "server.log").mkdir(parents=True)
+    with pytest.raises(LocalServerFailed, match=r"server\.log"):
+        find_or_start(environ)

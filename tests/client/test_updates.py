@@ -331,3 +331,18 @@ def test_a_proxy_in_the_environment_is_not_used_for_this_machine(
     scripted.happen(state(1, "queued"), state(2, "succeeded"))
     assert numbers(rest(updates.watch("t"))) == [1, 2]
     assert scripted.opened == 1
+
+
+def test_a_task_is_unsubscribed_once_when_it_has_ended_or_nobody_watches_it_any_more(
+    scripted: ScriptedServer, updates: Updates
+) -> None:
+    closed, other = updates.watch("t"), updates.watch("t")
+    until(lambda: scripted.watched)
+    closed.close()
+    scripted.happen(state(1, "succeeded"))
+    rest(other)
+    until(lambda: scripted.unsubscribed)
+    other.close()
+    updates.watch("u").close()
+    until(lambda: "u" in scripted.unsubscribed)
+    assert scripted.unsubscribed == ["t", "u"]

@@ -89,6 +89,11 @@ def test_several_images_share_one_bar() -> None:
     assert status.sentence.startswith("Image 2 of 4, step 10 of 20")
 
 
+def test_a_handed_over_image_counts_once() -> None:
+    status = after(phase("drawing"), step(20, image=0), image(0), n=4)
+    assert status.fraction == pytest.approx(20 / 80)
+
+
 def test_the_next_image_is_drawing_again_after_one_was_handed_over() -> None:
     status = after(phase("drawing"), step(20), phase("uploading"), image(0), step(1, image=1), n=2)
     assert status.sentence.startswith("Image 2 of 2, step 1 of 20")
@@ -110,6 +115,28 @@ def test_a_finished_image_takes_the_place_of_its_preview() -> None:
 def test_another_attempt_starts_over() -> None:
     status = after(phase("drawing"), step(12), phase("queued", "the worker was lost"))
     assert (status.fraction, status.stage) == (None, 0)
+
+
+def test_images_of_an_earlier_attempt_are_void() -> None:
+    status = after(StateEvent(**COMMON, seq=2, state="running"), image(0), n=2)
+    status.images[0] = b"png"
+    status.apply(StateEvent(**COMMON, seq=5, state="queued"))
+    assert (status.announced, status.images) == (set(), {})
+
+
+def test_a_snapshot_of_another_attempt_voids_the_images_of_the_one_before() -> None:
+    status = after(image(0), n=2)
+    status.images[0] = b"png"
+    status.apply(SnapshotEvent(**COMMON, seq=9, data=task(n=2, state="running", attempt=2)))
+    assert (status.announced, status.images) == (set(), {})
+
+
+def test_images_stay_when_the_connection_was_lost_for_a_moment_or_the_task_ends() -> None:
+    status = after(image(0), n=2)
+    status.images[0] = b"png"
+    status.apply(SnapshotEvent(**COMMON, seq=9, data=task(n=2, state="running", attempt=1)))
+    status.apply(StateEvent(**COMMON, seq=10, state="succeeded"))
+    assert status.images == {0: b"png"}
 
 
 def test_a_snapshot_tells_all_at_once() -> None:

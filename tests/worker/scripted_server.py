@@ -69,6 +69,7 @@ class ScriptedServer:
         self.refuse_registration = False
         self.cancel = False
         self.deaf_to: set[str] = set()  # actions that are answered with 503
+        self.full_for: set[str] = set()  # actions that are answered with 507
         self.lost: set[str] = set()  # leases that are not the current one any more
         self.sessions: list[SessionRequest] = []
         self.claims: list[ClaimRequest] = []
@@ -137,6 +138,8 @@ class ScriptedServer:
     def on_lease(self, attempt: Attempt, action: str, body: bytes) -> Any:
         if action in self.deaf_to:
             raise errors.Unavailable
+        if action in self.full_for:
+            raise errors.StorageFull
         if attempt.ended is not None or attempt.lease.id in self.lost:
             raise errors.LeaseLost
         if action == "events":

@@ -12,7 +12,7 @@ from tests.worker.scripted_server import REQUEST
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_worker.background import BackgroundGenerator
 from gpugen_worker.fake import FakeGenerator
-from gpugen_worker.generator import DrawingFailed
+from gpugen_worker.generator import DrawingFailed, Interrupted
 
 A_REQUEST = ResolvedRequest(**REQUEST)
 
@@ -49,3 +49,18 @@ def test_libraries_that_do_not_load_are_told_with_what_to_do() -> None:
         next(generator.draw(A_REQUEST, Recording()))
     assert "gpugen[worker]" in caught.value.hint
     assert generator.loaded == ()
+
+
+def test_what_is_no_ordinary_exception_does_not_keep_anybody_waiting() -> None:
+    def make() -> FakeGenerator:
+        raise SystemExit("a library gave up")
+
+    with pytest.raises(DrawingFailed, match="a library gave up"):
+        next(BackgroundGenerator(("emoji",), make).draw(A_REQUEST, Recording()))
+
+
+def test_a_task_canceled_during_the_import_does_not_wait_for_it(gate: threading.Event) -> None:
+    generator = BackgroundGenerator(("emoji",), after(gate))
+    with pytest.raises(Interrupted):
+        next(generator.draw(A_REQUEST, Recording(stop_after=0)))
+    gate.set()

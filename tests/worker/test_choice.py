@@ -42,6 +42,13 @@ def test_named_models_are_offered_whatever_else_there_is() -> None:
     assert names(parse_registry({}), "emoji, sd15", offline=True) == {"emoji", "sd15"}
 
 
+def test_a_named_model_whose_folder_is_missing_is_refused_at_the_start(tmp_path: Path) -> None:
+    registry = parse_registry({"mine": registry_entry("gone", "sd", tmp_path / "gone")})
+    with pytest.raises(Misconfigured, match="gone") as caught:
+        choose_models(registry, "gone", offline=False)
+    assert "models.toml" in caught.value.hint
+
+
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownModel, match="emoji"):
         choose_models(parse_registry({}), "emojy", offline=False)

@@ -14,8 +14,9 @@ from tests.worker.fake_hub import FakeHub
 from tests.worker.recording import Recording
 
 from gpugen_protocol.models import Model
+from gpugen_worker import download
 from gpugen_worker.folder import check_folder
-from gpugen_worker.generator import DrawingFailed
+from gpugen_worker.generator import DrawingFailed, Interrupted
 from gpugen_worker.hub import Hub
 
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -145,3 +146,23 @@ def test_a_broken_record_of_revisions_is_a_sentence(
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "revisions.json").write_text("{")
     assert "revisions.json" in refused(hub, model).message
+
+
+def test_a_download_tells_its_bytes(
+    hub: Hub, remote: FakeHub, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "REPORT_SECONDS", -1.0)
+    seen = Recording()
+    hub.folder(model, seen)
+    told = [data for data in seen.data if "done" in data]
+    assert told
+    assert all(0 < data["done"] <= data["total"] for data in told)
+    assert seen.phases[-1][1].startswith("Downloading tiny: ")
+
+
+def test_a_download_stops_when_the_task_is_canceled_and_goes_on_another_time(
+    hub: Hub, remote: FakeHub, model: Model
+) -> None:
+    with pytest.raises(Interrupted):
+        hub.folder(model, Recording(stop_after=0))
+    assert check_folder("tiny", hub.folder(model, Recording())) > 0

@@ -13,6 +13,7 @@ from gpugen_protocol import errors
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.worker import Completion, Failure, SessionRequest
 from gpugen_worker.generator import DrawingFailed, Observer
+from gpugen_worker.log import log
 from gpugen_worker.loop import Loop
 from gpugen_worker.session import ServerSession
 from gpugen_worker.stop import Stop
@@ -89,9 +90,27 @@ def test_an_image_that_the_server_refuses_fails_the_task_in_the_servers_words(
             raise refusal
         return ScriptedServer.on_lease(scripted, attempt, action, body)
 
+    scripted.lease_seconds = 1.0  # as long a full disk is waited for
     monkeypatch.setattr(scripted, "on_lease", on_lease)
     ended = work(Scripted()).ended
     assert ended == Failure(code=code, message=refusal.message, hint=refusal.hint)
+
+
+def test_a_name_that_is_no_text_does_not_break_what_is_told(work: Callable[..., Attempt]) -> None:
+    ended = work(Scripted(DrawingFailed("error", "No /models/\udcff.", hint="\udcfe")), n=2).ended
+    assert ended == Failure(code="error", message="No /models/?.", hint="?")
+
+
+def test_a_heartbeat_that_breaks_off_drops_the_task_and_not_the_worker(
+    work: Callable[..., Attempt], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def report(*_: object) -> None:
+        raise ValueError("never foreseen")
+
+    monkeypatch.setattr(ServerSession, "report", report)
+    monkeypatch.setattr(log, "propagate", True)
+    assert work(Scripted()).ended is None
+    assert "never foreseen" in caplog.text
 
 
 def test_times_of_the_phases_go_with_the_completion(work: Callable[..., Attempt]) -> None:

@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import diffusers
 import msgspec
 import pytest
 import torch
 from tests.worker.recording import Recording
 
 from gpugen_protocol.models import Model
-from gpugen_worker.generator import DrawingFailed
+from gpugen_worker.generator import DrawingFailed, Interrupted
 from gpugen_worker.hub import Hub
 from gpugen_worker.pipelines import Hardware, Pipelines, find_hardware
 
@@ -100,6 +101,16 @@ def test_a_pipeline_class_that_is_not_known_is_a_sentence(
     with pytest.raises(DrawingFailed, match="could not be loaded") as caught:
         make().get(msgspec.structs.replace(tiny_model("sd"), path=str(folder)), Recording())
     assert "newer diffusers" in caught.value.hint
+
+
+def test_a_task_canceled_before_the_weights_are_read_does_not_read_them(
+    make: Callable[..., Pipelines], tiny_model: Callable[[str], Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(diffusers.DiffusionPipeline, "from_pretrained", lambda *_, **__: read.append(1))
+    with pytest.raises(Interrupted):
+        make().get(tiny_model("sd"), Recording(stop_after=0))
+    assert not read
 
 
 def test_this_machines_hardware_is_found() -> None:

@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.worker.conftest import WorkerProcess
 from tests.worker.scripted_server import ScriptedServer, wait_until
 
-from gpugen_protocol.worker import Completion, Failure, Release
+from gpugen_protocol.worker import Completion, Failure, Leases, Release
 
 Start = Callable[..., WorkerProcess]
 
@@ -302,6 +303,8 @@ def test_a_wrong_token_and_an_unreachable_server_exit_3_with_one_sentence(
         (["--no-such-option"], {}, "No such option"),
         (["--batch", "0"], {}, "batch"),
         ([], {"GPUGEN_GENERATOR": "magic"}, "generator"),
+        ([], {"GPUGEN_TOKEN": "\u201csecret\u201d"}, "The token"),
+        (["--url", "http://[::1"], {}, "http://host:port"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_what_is_wrong(
@@ -340,3 +343,74 @@ def test_the_command_is_imported_without_torch_or_requests() -> None:
     code = f"import sys, gpugen_worker.command; print({heavy} & sys.modules.keys())"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_a_canceled_drawing_that_does_not_stop_is_told_and_ends_the_process(
+    scripted: ScriptedServer, start_worker: Start
+) -> None:
+    scripted.cancel = True
+    worker = started(scripted, start_worker, GPUGEN_FAKE_STEP_SECONDS="60", GPUGEN_STOP_TIMEOUT="1")
+    scripted.submit()
+    ended = scripted.attempt().ended
+    assert isinstance(ended, Failure)
+    assert ended.code == "canceled"
+    assert worker.wait(5) == 70
+    assert "does not stop" in worker.log
+    assert len(scripted.attempts[0].beats) < 10
+
+
+def test_a_drawing_without_a_sign_of_life_is_told_and_ends_the_process(
+    scripted: ScriptedServer, start_worker: Start
+) -> None:
+    worker = started(scripted, start_worker, GPUGEN_FAKE_STEP_SECONDS="60", GPUGEN_STALL_TIMEOUT="1.5")
+    scripted.submit()
+    ended = scripted.attempt().ended
+    assert isinstance(ended, Failure)
+    assert (ended.code, ended.retryable) == ("timeout", True)
+    assert worker.wait(5) == 70
+
+
+def test_a_drawing_that_shows_life_may_take_longer_than_that(
+    scripted: ScriptedServer, start_worker: Start
+) -> None:
+    started(scripted, start_worker, GPUGEN_FAKE_STEP_SECONDS="0.3", GPUGEN_STALL_TIMEOUT="1.5")
+    scripted.submit(steps=8)
+    assert isinstance(scripted.attempt().ended, Completion)
+
+
+def test_a_drawing_that_goes_on_after_its_lease_is_lost_ends_the_process(
+    scripted: ScriptedServer, start_worker: Start
+) -> None:
+    worker = started(scripted, start_worker, GPUGEN_FAKE_STEP_SECONDS="60", GPUGEN_STOP_TIMEOUT="1")
+    scripted.lost.add("lease0")
+    scripted.submit()
+    assert worker.wait(20) == 70
+
+
+def test_a_task_received_after_the_signal_is_given_back_at_once(
+    scripted: ScriptedServer, start_worker: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = started(scripted, start_worker)
+
+    def claim(*arguments: Any) -> Leases:
+        worker.process.terminate()  # the claim goes with the completion, and its answer is under way
+        time.sleep(0.3)
+        return ScriptedServer.claim(scripted, *arguments)
+
+    scripted.submit(steps=20)
+    wait_until(lambda: bool(scripted.attempts))
+    scripted.submit()
+    monkeypatch.setattr(scripted, "claim", claim)
+    assert isinstance(scripted.attempt(1).ended, Release)
+    assert worker.wait() == 0
+
+
+def test_a_disk_of_the_server_that_is_full_for_a_moment_is_waited_out(
+    scripted: ScriptedServer, start_worker: Start
+) -> None:
+    scripted.full_for = {"events", "images/0", "complete"}
+    worker = started(scripted, start_worker, GPUGEN_FAKE_STEP_SECONDS="0.1")
+    scripted.submit()
+    worker.wait_for_log("Trying again")
+    scripted.full_for = set()
+    assert isinstance(scripted.attempt().ended, Completion)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
 from gpugen_protocol.errors import describe
@@ -13,6 +13,8 @@ from gpugen_worker.generator import DrawingFailed, Generator, Observer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_LOOK = 0.2  # seconds between two looks whether the task was canceled
 
 
 class BackgroundGenerator:
@@ -37,8 +39,7 @@ class BackgroundGenerator:
 
     def draw(self, request: ResolvedRequest, observer: Observer) -> Iterator[Image]:
         """As `Generator.draw`; waits for the import first."""
-        if not self._made.done():
-            observer.phase("loading", "Starting PyTorch")
+        self._await(observer)
         failure = self._made.exception()
         if failure is not None:
             raise DrawingFailed(
@@ -48,8 +49,15 @@ class BackgroundGenerator:
             ) from failure
         yield from self._made.result().draw(request, observer)
 
+    def _await(self, observer: Observer) -> None:
+        if self._made.done():
+            return
+        observer.phase("loading", "Starting PyTorch")
+        while not wait([self._made], timeout=_LOOK).done:
+            observer.check()
+
     def _make(self, make: Callable[[], Generator]) -> None:
         try:
             self._made.set_result(make())
-        except Exception as error:  # told by `draw`, to whoever wants a picture
+        except BaseException as error:  # also a SystemExit or a panic of Rust: `draw` waits, and tells it
             self._made.set_exception(error)

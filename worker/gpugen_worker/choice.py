@@ -38,10 +38,11 @@ def choose_models(registry: Registry, only: str, *, offline: bool) -> tuple[Mode
 
     Raises:
         UnknownModel: a name in `only` is not in the registry.
+        Misconfigured: the folder of a model in `only` does not exist.
     """
     names = [name.strip() for name in only.split(",") if name.strip()]
     if names:
-        return tuple(registry.get(name) for name in names)
+        return tuple(_present(registry.get(name)) for name in names)
     return tuple(model for model in registry.models.values() if _can_be_had(model, offline))
 
 
@@ -50,6 +51,16 @@ def local_folder(model: Model) -> Path | None:
     if model.bundled:
         return Path(str(files("gpugen_worker"))) / "models" / model.bundled
     return Path(model.path).expanduser() if model.path else None
+
+
+def _present(model: Model) -> Model:
+    folder = local_folder(model)
+    if folder is not None and not folder.is_dir():
+        raise Misconfigured(
+            f"The folder of the model {model.name} does not exist: {folder}",
+            hint="Mend its `path` in models.toml, or leave the model out.",
+        )
+    return model
 
 
 def _can_be_had(model: Model, offline: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import sys
@@ -57,10 +58,11 @@ def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     from gpugen_worker.choice import choose_models, read_registry
     from gpugen_worker.log import set_up
     from gpugen_worker.loop import Loop
+    from gpugen_worker.patience import Patience
     from gpugen_worker.session import ServerSession
     from gpugen_worker.stop import Stop
 
-    token = settings.registration_token()
+    api = WorkerApi(settings.url, settings.registration_token())
     _check_extra(settings)
     offline = environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
     models = choose_models(read_registry(environ), settings.only_models, offline=offline)
@@ -68,8 +70,9 @@ def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     stop.install()
     set_up()
     generator = _generator(settings, models, places.data_dir(environ))
-    session = ServerSession(WorkerApi(settings.url, token), _introduction(settings, generator))
-    Loop(session, generator, stop, idle_exit=settings.idle_exit, once=settings.once).run()
+    session = ServerSession(api, _introduction(settings, generator))
+    patience = Patience(settings.stop_timeout, settings.stall_timeout or math.inf)
+    Loop(session, generator, stop, idle_exit=settings.idle_exit, once=settings.once, patience=patience).run()
 
 
 def _check_extra(settings: Settings) -> None:
@@ -99,10 +102,11 @@ def _generator(settings: Settings, models: tuple[Model, ...], data_dir: Path) ->
 def _introduction(settings: Settings, generator: Generator) -> Any:
     from gpugen_protocol.worker import SessionRequest
     from gpugen_worker.device import describe_device, library_versions
+    from gpugen_worker.text import sendable
 
     device = describe_device()
     return SessionRequest(
-        name=(settings.worker_name or platform.node() or "worker")[:200],
+        name=sendable(settings.worker_name or platform.node() or "worker", 200),
         models=generator.models,
         memory_bytes=device.memory_bytes,
         version=__version__,

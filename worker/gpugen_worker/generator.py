@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gpugen_protocol.events import LogLevel, Phase
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.worker import Failure, FailureCode
+from gpugen_worker.text import sendable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,14 +41,17 @@ class DrawingFailed(Exception):
         """The same for the server, cut to what it accepts."""
         return Failure(
             code=self.failure,
-            message=self.message[:2000],
-            hint=self.hint[:500],
+            message=sendable(self.message, 2000),
+            hint=sendable(self.hint, 500),
             retryable=self.retryable,
         )
 
 
 class Observer(Protocol):
-    """Who follows a drawing. Every method may be called from the drawing thread only and returns at once."""
+    """Who follows a drawing. Every method returns at once.
+
+    Only the drawing thread calls them; `check` and `phase` also the threads of its downloads.
+    """
 
     @property
     def wants_preview(self) -> bool:

@@ -20,6 +20,7 @@ from huggingface_hub.errors import (
 )
 
 from gpugen_protocol.models import Model
+from gpugen_worker.download import followed_download
 from gpugen_worker.folder import check_folder
 from gpugen_worker.generator import DrawingFailed, Observer
 
@@ -42,11 +43,13 @@ class Hub:
 
         Raises:
             DrawingFailed: model_gated, model_missing, model_incomplete or storage_full.
+            Interrupted: the observer said so; what has arrived is kept for the next time.
         """
         try:
             commit = model.revision or self._recorded(model) or self._newest(model)
             observer.phase("loading", f"Fetching {model.name}", repository=model.repository, revision=commit)
-            folder = self._snapshot(model, commit)
+            with followed_download(model.name, observer):
+                folder = self._snapshot(model, commit)
         except (OSError, ValueError, _HTTPError) as error:
             raise _explain(model, error) from None
         if not model.revision:

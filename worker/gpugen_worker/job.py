@@ -11,10 +11,12 @@ from gpugen_protocol.errors import GpugenError, InvalidImage, LeaseLost, Storage
 from gpugen_protocol.worker import ClaimRequest, Completion, Failure, FailureCode, Lease
 from gpugen_worker.backoff import Backoff
 from gpugen_worker.generator import DrawingFailed, Generator, Interrupted
-from gpugen_worker.lease import OVER, Hold, Keeper
+from gpugen_worker.keeper import Keeper
+from gpugen_worker.lease import CANCELED, OVER, Hold
 from gpugen_worker.log import log
 from gpugen_worker.session import ServerSession, is_passing
 from gpugen_worker.stop import Stopped
+from gpugen_worker.text import sendable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,10 +54,10 @@ class Job:
             for index, image in enumerate(self._generator.draw(hold.lease.task.request, hold)):
                 hold.phase("uploading")
                 png = encode_png(image)
-                self._while_held(hold, lambda: self._session.upload(hold.lease.id, index, png))  # noqa: B023
+                self._while_held(hold, lambda: self._upload(hold, index, png))  # noqa: B023
                 hold.check()
         except Interrupted:
-            return Failure(code="canceled", message="The task was canceled.")
+            return CANCELED
         except DrawingFailed as error:
             log.warning("Task %s failed: %s %s", hold.lease.task.id, error.message, error.hint)
             return error.report()
@@ -65,6 +67,10 @@ class Job:
             log.exception("Task %s failed in an unforeseen way", hold.lease.task.id)
             return _unforeseen(error)
         return None
+
+    def _upload(self, hold: Hold, index: int, png: bytes) -> None:
+        hold.check()  # also before each further try
+        self._session.upload(hold.lease.id, index, png)
 
     def _finish(
         self, hold: Hold, failure: Failure | None, next_claim: Callable[[], ClaimRequest | None]
@@ -96,13 +102,19 @@ class Job:
         return leases
 
     def _while_held(self, hold: Hold, call: Callable[[], T]) -> T:
-        """Try again while the server is away, as long as the lease lasts."""
+        """Try again while the server is away, as long as the lease lasts.
+
+        A full disk gets the length of one lease to be cleared: heartbeats may get through meanwhile.
+        """
         backoff = Backoff(longest=3.0)
+        full_until = time.monotonic() + hold.lease.expires_in
         while True:
             try:
                 return call()
             except GpugenError as error:
                 if not is_passing(error) or hold.expired:
+                    raise
+                if isinstance(error, StorageFull) and time.monotonic() > full_until:
                     raise
                 log.warning("%s Trying again.", error.message)
                 time.sleep(backoff.next())
@@ -117,18 +129,23 @@ def encode_png(image: Image) -> bytes:
 
 def _refused(hold: Hold, error: GpugenError) -> Failure | None:
     """What it means that the server did not take an image."""
-    if isinstance(error, LeaseLost) or is_passing(error):  # passing, and the lease ended before it passed
+    full = isinstance(error, StorageFull)
+    if isinstance(error, LeaseLost) or (is_passing(error) and not full):  # the lease ended before it passed
         hold.lose()
         return None
     codes: dict[type[GpugenError], FailureCode] = {StorageFull: "storage_full", InvalidImage: "invalid_image"}
-    return Failure(code=codes.get(type(error), "error"), message=error.message[:2000], hint=error.hint[:500])
+    return Failure(
+        code=codes.get(type(error), "error"),
+        message=sendable(error.message, 2000),
+        hint=sendable(error.hint, 500),
+    )
 
 
 def _unforeseen(error: Exception) -> Failure:
     """A failure nobody wrote a sentence for; another attempt may help only where the machine was at fault."""
     return Failure(
         code="error",
-        message=f"The worker failed: {describe(error)}"[:2000],
+        message=sendable(f"The worker failed: {describe(error)}", 2000),
         hint="The worker's log has the details.",
         retryable=isinstance(error, OSError | RuntimeError | MemoryError),
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import math
 import queue
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, Literal
 
 from gpugen_protocol.errors import GpugenError, describe
@@ -21,19 +20,28 @@ from gpugen_protocol.events import (
     ProgressReport,
     Report,
 )
-from gpugen_protocol.worker import Lease
+from gpugen_protocol.worker import Failure, Lease
 from gpugen_worker.backoff import Backoff
 from gpugen_worker.generator import Interrupted
 from gpugen_worker.log import log
 from gpugen_worker.outbox import Outbox
+from gpugen_worker.patience import Patience
 from gpugen_worker.session import ServerSession, is_passing
 from gpugen_worker.stop import Stop
+from gpugen_worker.text import sendable
 
 POST_SECONDS = 0.1  # at most ten posts a second
 PREVIEW_SECONDS = 0.25  # at most four previews a second
 
 Reason = Literal["canceled", "lost", "released"]
 OVER = frozenset({"lost", "released"})  # the lease is not ours any more
+CANCELED = Failure(code="canceled", message="The task was canceled.")
+STALLED = Failure(
+    code="timeout",
+    message="The drawing showed no sign of life for too long; its worker ended itself.",
+    hint="The worker's log has the details; GPUGEN_STALL_TIMEOUT sets how long it may be silent.",
+    retryable=True,
+)
 
 
 class Hold:
@@ -43,12 +51,13 @@ class Hold:
     queue, which a signal handler may also use, and `reason`: why the task must stop, once it must.
     """
 
-    def __init__(self, lease: Lease, session: ServerSession, stop: Stop) -> None:
+    def __init__(self, lease: Lease, session: ServerSession, stop: Stop, patience: Patience) -> None:
         self.lease = lease
         self.reason: Reason | None = None
         self.seconds: dict[str, float] = {}
         self._session = session
         self._stop = stop
+        self._patience = patience
         self._inbox: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._outbox = Outbox()
         self._backoff = Backoff(first=POST_SECONDS, longest=2.0)
@@ -59,6 +68,9 @@ class Hold:
         self._last_preview = 0.0
         self._remaining: float | None = None
         self._phase: tuple[str, float] = ("", time.monotonic())
+        self._moved_at = time.monotonic()
+        self._stops_by = math.inf  # until when the drawing must have noticed that it must stop
+        self._step_seconds = 0.0
         self._closing = False
 
     # ---- what the drawing thread calls ----
@@ -83,15 +95,18 @@ class Hold:
     def phase(self, phase: Phase, text: str = "", **data: Any) -> None:
         """The drawing entered `phase`; also stops the time spent in the one before."""
         self._clock(phase)
-        self._inbox.put(PhaseReport(phase=phase, text=text[:MAX_TEXT], data=data))
+        self._moved_at = time.monotonic()
+        self._inbox.put(PhaseReport(phase=phase, text=sendable(text, MAX_TEXT), data=data))
 
     def log(self, level: LogLevel, message: str) -> None:
         """A line for the user."""
-        self._inbox.put(LogReport(level=level, message=message[:MAX_TEXT]))
+        self._inbox.put(LogReport(level=level, message=sendable(message, MAX_TEXT)))
 
     def step(self, image: int, step: int, steps: int, seconds_per_step: float) -> None:
         """A step is done. Raises Interrupted once the task must stop."""
         left = (self.lease.task.request.n - image) * steps - step
+        self._moved_at = time.monotonic()
+        self._step_seconds = seconds_per_step
         self._remaining = left * seconds_per_step
         self._inbox.put(
             ProgressReport(image=image, step=step, steps=steps, seconds_per_step=seconds_per_step)
@@ -131,6 +146,8 @@ class Hold:
             self._gather()
             if self._must_release():
                 return self.release()
+            if self._wedged:
+                return self._give_up()
             if self._closing and not self._outbox.urgent:
                 return None
             self._post()
@@ -146,9 +163,36 @@ class Hold:
         except GpugenError as error:
             log.warning("The task could not be given back and waits for its lease to end. %s", error)
 
+    def see_out(self) -> bool:
+        """Wait until the drawing has ended; False when it does not, however long one waits."""
+        while not self._closing:
+            if self._wedged:
+                return False
+            with contextlib.suppress(queue.Empty):
+                self._inbox.get(timeout=max(0.0, self._wedged_at - time.monotonic()))
+        return True
+
+    @property
+    def _wedged(self) -> bool:
+        return not self._closing and time.monotonic() >= self._wedged_at
+
+    @property
+    def _wedged_at(self) -> float:
+        """When a drawing that does not move until then counts as wedged."""
+        return min(self._stops_by, self._moved_at + self._patience.stall)
+
+    def _give_up(self) -> None:
+        """Tell the end of a task whose drawing will not tell it."""
+        failure = CANCELED if self.reason == "canceled" else STALLED
+        self._interrupt("lost")
+        try:
+            self._session.fail(self.lease.id, failure)
+        except GpugenError as error:
+            log.warning("The end of the task could not be told. %s", describe(error))
+
     def _gather(self) -> None:
         """Collect reports until a post is due."""
-        while not self._closing and not self._must_release():
+        while not (self._closing or self._wedged or self._must_release()):
             left = self._due() - time.monotonic()
             try:
                 report = self._inbox.get(timeout=max(0.0, left))
@@ -168,7 +212,8 @@ class Hold:
 
     def _due(self) -> float:
         due = self._not_before if self._outbox else self._next_beat
-        return min(due, self._stop.deadline)
+        deadline = self._stop.deadline if self.reason is None else math.inf
+        return min(due, deadline, self._wedged_at)
 
     def _must_release(self) -> bool:
         """Whether we were told to stop and the task would not be finished in time."""
@@ -206,35 +251,9 @@ class Hold:
         return None
 
     def _interrupt(self, reason: Reason) -> None:
-        if self.reason not in OVER:
-            self.reason = reason
-
-
-class Keeper:
-    """Keeps one hold after the other, in one thread whose connection stays open."""
-
-    def __init__(self, session: ServerSession, stop: Stop) -> None:
-        self._session = session
-        self._stop = stop
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="beat")
-
-    @contextmanager
-    def hold(self, lease: Lease) -> Iterator[Hold]:
-        """The hold on `lease`; when the block is left, everything reported has been told."""
-        hold = Hold(lease, self._session, self._stop)
-        with self._stop.telling(hold.wake):
-            beating = self._thread.submit(self._beat, hold)
-            try:
-                yield hold
-            finally:
-                hold.close()
-                beating.result()
-
-    def close(self) -> None:
-        """End the thread."""
-        self._thread.shutdown()
-
-    def _beat(self, hold: Hold) -> None:
-        hold.beat()
-        if hold.reason == "released":
-            self._stop.interrupt()  # also out of a step or a load that takes long
+        """Make the drawing stop; a lease that is over stays so."""
+        if self.reason in OVER or reason == self.reason:
+            return
+        self.reason = reason
+        patience = self._patience.to_stop(reason, self._step_seconds)
+        self._stops_by = min(self._stops_by, time.monotonic() + patience)

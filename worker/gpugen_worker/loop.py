@@ -9,8 +9,9 @@ from gpugen_protocol.worker import ClaimRequest, Lease
 from gpugen_worker.backoff import Backoff
 from gpugen_worker.generator import Generator
 from gpugen_worker.job import Job
-from gpugen_worker.lease import Keeper
+from gpugen_worker.keeper import Keeper
 from gpugen_worker.log import log
+from gpugen_worker.patience import Patience
 from gpugen_worker.session import ServerSession, is_passing
 from gpugen_worker.stop import Stop, Stopped
 
@@ -26,6 +27,7 @@ class Loop:
         stop: its signals.
         idle_exit: seconds without work until it leaves; None: as the server says.
         once: leave after one task.
+        patience: how long a silent drawing is waited for.
     """
 
     def __init__(
@@ -36,12 +38,15 @@ class Loop:
         *,
         idle_exit: float | None = None,
         once: bool = False,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
         self._session = session
         self._generator = generator
         self._stop = stop
         self._idle_exit = idle_exit
         self._once = once
+        self._patience = patience
+        self._leases: tuple[Lease, ...] = ()  # ours, and not begun
         self._backoff = Backoff()
         self._busy_until = time.monotonic()
 
@@ -52,7 +57,7 @@ class Loop:
             ServerUnreachable: the first session could not be opened.
             Unauthorized, Forbidden, WorkerTooOld: the server does not want this worker.
         """
-        keeper = Keeper(self._session, self._stop)
+        keeper = Keeper(self._session, self._stop, self._patience)
         try:
             with self._stop.idle():
                 self._open()
@@ -60,6 +65,7 @@ class Loop:
         except Stopped:
             log.info("Told to stop")
         finally:
+            self._give_back()
             keeper.close()
 
     def _open(self) -> None:
@@ -69,12 +75,14 @@ class Loop:
         log.info("Worker %s serves %s", terms.worker_id, ", ".join(self._generator.models) or "no model")
 
     def _work(self, job: Job) -> None:
-        leases: tuple[Lease, ...] = ()
         self._busy_until = time.monotonic()
         while not self._stop.requested:
-            leases = leases or self._claim()
-            if leases:
-                leases = job.run(leases[0], self._next_claim)
+            if not self._leases:
+                self._claim()
+            if self._leases:
+                lease, *rest = self._leases
+                self._leases = tuple(rest)
+                self._leases += job.run(lease, self._next_claim)
                 self._busy_until = time.monotonic()
                 if self._once:
                     return
@@ -82,24 +90,31 @@ class Loop:
                 log.info("Idle for %g s: leaving", self._idle_exit)
                 return
 
-    def _claim(self) -> tuple[Lease, ...]:
+    def _claim(self) -> None:
         wait = min(self._session.terms.poll_seconds, MAX_POLL, max(0.0, self._idle_left()))
         try:
             with self._stop.idle():
-                leases = self._session.claim(self._request(wait))
+                self._leases = self._session.claim(self._request(wait))  # inside: Stopped must find them
         except GpugenError as error:
             if not is_passing(error):
                 raise
-            self._wait_for_server(error)
-            return ()
+            return self._wait_for_server(error)
         self._backoff.reset()
-        return leases
+        return None
 
     def _wait_for_server(self, error: GpugenError) -> None:
         delay = error.retry_after or self._backoff.next()
         log.warning("%s Trying again in %.1f s.", describe(error), delay)
         with self._stop.idle():
             time.sleep(delay)
+
+    def _give_back(self) -> None:
+        """What was received too late to begin with: another worker can start at once."""
+        for lease in self._leases:
+            try:
+                self._session.release(lease.id, "the worker is stopping")
+            except GpugenError as error:
+                log.warning("Task %s waits for its lease to end. %s", lease.task.id, describe(error))
 
     def _next_claim(self) -> ClaimRequest | None:
         """What to claim with the end of a task: what is there now; waiting is a request of its own."""

@@ -81,6 +81,7 @@ class Pipelines:
 
         Raises:
             DrawingFailed: it cannot be loaded; the code and the hint say why and what to do.
+            Interrupted: the observer said so.
         """
         if model.name not in self._warm:
             self._warm[model.name] = self._load(model, observer)
@@ -97,10 +98,14 @@ class Pipelines:
         observer.phase("loading", f"Loading {model.name}")
         self._check_memory(model)
         folder = local_folder(model) or self._hub.folder(model, observer)
+        observer.check()  # between all that takes long: a canceled task must not wait for the rest
         size = check_folder(model.name, folder, model.variant)
         observer.phase("loading", f"Loading {model.name}", bytes=size)
         self._make_room(size)
-        pipeline = self._place(self._read(model, folder), model)
+        observer.check()
+        pipeline = self._read(model, folder)
+        observer.check()
+        pipeline = self._place(pipeline, model)
         observer.check()
         return Warm(pipeline, pipeline.scheduler, fit_factors(pipeline), _parameter_bytes(pipeline))
 

@@ -11,6 +11,7 @@ from gpugen_protocol.errors import (
     GpugenError,
     LeaseLost,
     ServerUnreachable,
+    StorageFull,
     TooManyRequests,
     Unauthorized,
     Unavailable,
@@ -25,6 +26,7 @@ from gpugen_protocol.worker import (
     Session,
     SessionRequest,
 )
+from gpugen_worker.log import log
 
 T = TypeVar("T")
 
@@ -33,7 +35,9 @@ def is_passing(error: GpugenError) -> bool:
     """Whether the same call may work a little later."""
     if isinstance(error, LeaseLost):
         return False
-    return isinstance(error, ServerUnreachable | Unavailable | TooManyRequests) or type(error) is GpugenError
+    if isinstance(error, ServerUnreachable | Unavailable | TooManyRequests | StorageFull):
+        return True
+    return type(error) is GpugenError
 
 
 class ServerSession:
@@ -91,3 +95,8 @@ class ServerSession:
         with self._lock:
             if self._opened == opened:  # else the other thread has just done it
                 self.open()
+                log.warning(
+                    "The server did not know this worker's session any more; it goes on as worker %s. "
+                    "A task it held is lost: the server gives it to a worker again.",
+                    self.terms.worker_id,
+                )

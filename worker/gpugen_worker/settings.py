@@ -25,6 +25,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         once: leave after one task.
         worker_name: how it introduces itself; empty: the machine's name.
         grace: seconds a running task may take to finish after SIGTERM.
+        stop_timeout: seconds a canceled drawing may take to stop; then the worker ends itself.
+        stall_timeout: seconds a drawing may show no sign of life; then the worker ends itself. 0: for ever.
         generator: `diffusers`, or `fake` where the model is not the subject.
         fake_step_seconds: how long a step of the fake takes.
         batch: images of one task drawn in one pass; more is faster on a large GPU.
@@ -38,6 +40,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     once: bool = False
     worker_name: str = ""
     grace: Duration = 20.0
+    stop_timeout: Duration = 60.0
+    stall_timeout: Duration = 1800.0
     generator: Literal["diffusers", "fake"] = "diffusers"
     fake_step_seconds: Duration = 0.01
     batch: int = 1
