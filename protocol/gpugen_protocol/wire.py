@@ -33,6 +33,8 @@ def decode(body: bytes | str, kind: type[T]) -> T:
         raise invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply.") from None
 
 
 def convert(values: Any, kind: type[T]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gpugen_protocol.events import Report
 from gpugen_protocol.request import ModelName, ResolvedRequest
@@ -92,13 +92,16 @@ class Reports(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     events: Annotated[tuple[Report, ...], Meta(max_length=MAX_REPORTS)] = ()
 
 
-class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The server's answer to a post: go on or stop, for how long the lease holds, whether anyone watches."""
+class Beat(Struct, frozen=True, kw_only=True):
+    """The server's answer to a post: go on or stop, for how long the lease holds, whether anyone watches.
+
+    Now and then it brings a fresh session token.
+    """
 
     lease_seconds: float
     cancel: bool = False
     previews: bool = True
-    token: str | None = None
+    token: str | UnsetType = UNSET
 
 
 class Completion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import structlog
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.models import Registry, parse_registry
+from gpugen_server.complaints import Complaints
 from gpugen_server.database import Database
 from gpugen_server.events.bus import Bus
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
+from gpugen_server.images import accept
 from gpugen_server.images.codec import max_upload
 from gpugen_server.images.directory import Directory
 from gpugen_server.queue import reap
@@ -31,7 +32,7 @@ STOP_SECONDS = 5.0  # for requests that are being answered when the server stops
 IMAGE_THREADS = 2
 _LARGEST_BODY = max_upload(2048, 2048)
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Server:
@@ -65,7 +66,7 @@ class Server:
             pool=ThreadPoolExecutor(IMAGE_THREADS, thread_name_prefix="gpugen-images"),
         )
         self._http: HTTPServer | None = None
-        self._reaper: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
@@ -82,6 +83,10 @@ class Server:
     def watchers(self) -> int:
         """How many websockets are open."""
         return len(self._hub)
+
+    def refuse_tasks(self, refuse: bool) -> None:
+        """Answer every submit and retry with 503, or no longer; those in the database's line are in time."""
+        self._services.refusing_tasks = refuse
 
     def on_queued(self, callback: Callable[[], None]) -> None:
         """Call `callback` whenever a task became ready for a worker."""
@@ -109,7 +114,7 @@ class Server:
                 socket.close()
             raise
         await self._bus.start()
-        self._reaper = asyncio.create_task(self._reap_forever())
+        self._background = [asyncio.create_task(work) for work in (self._reap_forever(), self._sweep())]
         self._http = HTTPServer(
             make_application(self._services),
             max_body_size=_LARGEST_BODY,
@@ -129,9 +134,9 @@ class Server:
                 async with asyncio.timeout(STOP_SECONDS):
                     await self._services.idle()
             await self._http.close_all_connections()
-        if self._reaper is not None:
-            self._reaper.cancel()
-            await asyncio.gather(self._reaper, return_exceptions=True)
+        for work in self._background:
+            work.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self._bus.stop()
         await self.database.close()
         self._services.pool.shutdown()
@@ -147,9 +152,21 @@ class Server:
 
     async def _reap_forever(self) -> None:
         """Claims take expired leases back themselves; this is for when nobody claims."""
+        complaints = Complaints(log)
         while True:
             await asyncio.sleep(min(self.settings.heartbeat_seconds, self.settings.lease_seconds) / 2)
             try:
                 await self.database.run(reap.reap)
-            except GpugenError as error:
-                logger.warning("expired leases could not be looked for: %s", error)
+            except Exception as error:  # whatever it is, the next look may go well
+                complaints.log("expired leases could not be looked for", error)
+
+    async def _sweep(self) -> None:
+        """Remove the files of images that a server killed in between has written but not accepted."""
+        images, off_loop = self._services.images, self._services.off_loop
+        try:
+            for folder in await off_loop(images.folders):
+                names = await off_loop(images.settled, folder)
+                useless = await self.database.run(accept.orphans, folder, names)
+                await off_loop(images.remove, useless)
+        except Exception as error:  # it is tidying up: the next start tries again
+            Complaints(log).log("useless image files could not be removed", error)

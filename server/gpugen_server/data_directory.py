@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +28,11 @@ def prepare(settings: Settings) -> None:
     try:
         for folder in (data, settings.logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = data / ".probe"
-        probe.write_bytes(b"x" * 4096)
-        probe.unlink()
+        probe = data / f".probe-{secrets.token_hex(4)}"  # two may prepare it at once
+        try:
+            probe.write_bytes(b"x" * 4096)
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise Misconfigured(
             f"The data directory {data} cannot be written to: {error.strerror}.",

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import secrets
 import stat
 import sys
 import tempfile
@@ -27,7 +28,7 @@ MAX_SOCKET_PATH = 107 if sys.platform == "linux" else 103  # bytes that fit into
 READY_SECONDS = 10.0
 LONGEST_PAUSE = 5.0  # seconds before a server that ended by itself is started again
 WELL_LIVED = 60.0  # seconds after which its end is taken for a mishap, not for the rule
-MEMORY = "128mb"  # beyond it the oldest live events go
+MEMORY = "192mb"  # the bus keeps far less; should it be full nevertheless, it says so and the bus makes room
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,10 @@ class EmbeddedRedis:
         """
         program = find_program()
         self._socket = socket_path(self._data)
+        for stale in self._socket.parent.glob(
+            "valkey*.sock"
+        ):  # nobody else may be here: see data_directory.held
+            stale.unlink(missing_ok=True)
         await self._start(program)
         self._keeper = asyncio.create_task(self._keep(program))
         return f"unix://{quote(str(self._socket))}"
@@ -135,11 +140,14 @@ def find_program() -> Path:
 
 
 def socket_path(data: Path) -> Path:
-    """Where the socket goes: into `data`, or, where its path is too long, into a private folder in /tmp."""
-    path = data / "valkey.sock"
-    if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
-        return path
-    return _private_folder(data) / "valkey.sock"
+    """Where the socket goes: into `data`, or, where its path is too long, into a private folder in /tmp.
+
+    Its name is new at each call: the server of a killed process removes its own socket when it ends at last.
+    """
+    name = f"valkey-{secrets.token_hex(4)}.sock"
+    if len(os.fsencode(data / name)) <= MAX_SOCKET_PATH:
+        return data / name
+    return _private_folder(data) / name
 
 
 async def answers(socket: Path) -> bool:
@@ -174,6 +182,6 @@ def _options(socket: Path) -> list[str]:
         "appendonly": "no",
         "loglevel": "warning",
         "maxmemory": MEMORY,
-        "maxmemory-policy": "allkeys-lru",
+        "maxmemory-policy": "noeviction",  # all is in one stream, which would go as a whole
     }
     return [part for name, value in options.items() for part in (f"--{name}", value)]

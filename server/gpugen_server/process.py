@@ -192,12 +192,7 @@ def _publish(path: Path, content: bytes, stack: AsyncExitStack) -> None:
 async def _until_the_end(settings: Settings, server: Server, stop: asyncio.Event) -> None:
     ends = [asyncio.create_task(_wait(stop), name="told to stop")]
     if settings.private:
-        idle = until_idle(
-            server.database,
-            last_use=lambda: server.last_use,
-            watchers=lambda: server.watchers,
-            seconds=settings.server_idle_exit,
-        )
+        idle = until_idle(server, settings.server_idle_exit)
         ends.append(asyncio.create_task(idle, name="idle"))
     done, pending = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:

@@ -16,3 +16,9 @@ def test_durations_are_read_as_people_write_them(text, expected):
 def test_what_is_no_duration_is_named(text):
     with pytest.raises(Misconfigured, match="not a duration"):
         seconds(text)
+
+
+@pytest.mark.parametrize("text", ["99999999d", "40000d", "9" * 400])
+def test_no_duration_is_longer_than_a_hundred_years(text):
+    with pytest.raises(Misconfigured, match="too long"):
+        seconds(text)

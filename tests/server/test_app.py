@@ -110,3 +110,33 @@ def test_idle_is_what_only_requests_with_a_good_token_interrupt(server, wait_unt
     assert server.server.last_use == before
     server.tasks().stats()
     assert server.server.last_use > before
+
+
+def test_a_server_about_to_end_takes_no_task_and_says_when_to_ask_again(server):
+    import requests
+
+    old = server.tasks().cancel(server.tasks().submit(CAT).id).id
+    server.server.refuse_tasks(True)
+    for path, body in (("tasks", {"prompt": "a"}), (f"tasks/{old}/retry", None)):
+        answer = requests.post(
+            f"{server.url}/api/v1/{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {server.user_token}"},
+            timeout=5,
+        )
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert server.tasks().stats().tasks == {"canceled": 1}
+    server.server.refuse_tasks(False)
+    server.tasks().submit(CAT)
+
+
+def test_the_look_for_expired_leases_survives_whatever_happens(make_server, wait_until, monkeypatch):
+    looks = []
+
+    def wrong(store):
+        looks.append(1)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("gpugen_server.app.reap.reap", wrong)
+    make_server(lease_seconds=0.3, heartbeat_seconds=0.1)
+    wait_until(lambda: len(looks) > 2)

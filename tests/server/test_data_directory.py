@@ -67,3 +67,11 @@ def test_a_second_server_is_refused_and_the_lock_goes_with_the_first(settings):
         first.wait(20)
         with data_directory.held(settings):
             pass
+
+
+def test_two_may_prepare_it_at_once(settings, monkeypatch):
+    unlink = data_directory.Path.unlink
+    monkeypatch.setattr(
+        data_directory.Path, "unlink", lambda path, **kw: (unlink(path, **kw), unlink(path, **kw))
+    )
+    data_directory.prepare(settings)

@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -35,7 +36,9 @@ def test_it_is_up_at_once_serves_streams_and_leaves_nothing(tmp_path):
                 assert [fields for _, fields in await client.xrange("s")] == [{b"a": b"b"}]
                 assert (await client.config_get("port"))["port"] == "0"
                 assert (await client.config_get("save"))["save"] == ""
-            assert stat.S_IMODE((tmp_path / "valkey.sock").stat().st_mode) == 0o700
+            (socket,) = tmp_path.glob("*.sock")
+            assert url == f"unix://{socket}"
+            assert stat.S_IMODE(socket.stat().st_mode) == 0o700
         return [path.name for path in tmp_path.iterdir()]
 
     assert asyncio.run(scenario()) == ["valkey.log"]
@@ -47,7 +50,7 @@ def test_a_data_directory_too_long_for_a_socket_gets_a_private_folder_instead(tm
 
     async def scenario():
         async with EmbeddedRedis(data, data) as url:
-            folder = embedded_redis.socket_path(data).parent
+            folder = Path(url.removeprefix("unix://")).parent
             assert len(url.removeprefix("unix://")) <= 107
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             assert await _until_answers(url)
@@ -95,7 +98,7 @@ def test_why_it_does_not_start_is_said_in_its_own_words(tmp_path, monkeypatch):
 
     with pytest.raises(Unavailable, match=r"does not start: .*memory"):
         asyncio.run(scenario())
-    assert not (tmp_path / "valkey.sock").exists()
+    assert not list(tmp_path.glob("*.sock"))
 
 
 def test_without_the_wheel_the_install_that_brings_it_is_named(monkeypatch):
@@ -108,3 +111,14 @@ def test_on_windows_it_is_said_what_works(monkeypatch):
     monkeypatch.setattr(embedded_redis.sys, "platform", "win32")
     with pytest.raises(MissingExtra, match="client, magic and worker work on Windows"):
         embedded_redis.find_program()
+
+
+def test_the_server_of_a_killed_process_cannot_take_the_socket_of_the_next_one(tmp_path):
+    async def scenario():
+        (tmp_path / "valkey-0.sock").touch()
+        both = EmbeddedRedis(tmp_path, tmp_path), EmbeddedRedis(tmp_path, tmp_path)
+        async with both[0] as first, both[1] as second:
+            assert first != second
+            return [path.name for path in tmp_path.glob("*.sock")] == [Path(second[7:]).name]
+
+    assert asyncio.run(scenario())

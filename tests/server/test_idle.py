@@ -17,16 +17,30 @@ def database(tmp_path):
     return made
 
 
+class Server:
+    """What a server tells of its use."""
+
+    def __init__(self, database, last_use=lambda: 0.0, watchers=lambda: 0):
+        self.database, self._last_use, self._watchers = database, last_use, watchers
+        self.refused = []
+
+    last_use = property(lambda self: self._last_use())
+    watchers = property(lambda self: self._watchers())
+
+    def refuse_tasks(self, refuse):
+        self.refused.append(refuse)
+
+
 def _seconds_until_idle(database, **what):
     async def scenario():
         since = time.monotonic()
+        server = Server(database, **{"last_use": lambda: since, **what})
         try:
             async with asyncio.timeout(10):
-                await until_idle(
-                    database, **{"last_use": lambda: since, "watchers": lambda: 0, "seconds": 0.2, **what}
-                )
+                await until_idle(server, 0.2)
         finally:
             await database.close()
+        assert server.refused == [True]
         return time.monotonic() - since
 
     return asyncio.run(scenario())
@@ -46,24 +60,39 @@ def test_whoever_watches_keeps_it(database):
     assert _seconds_until_idle(database, watchers=lambda: int(time.monotonic() < end)) >= 0.5
 
 
+INSERT = (
+    "INSERT INTO tasks (id, user, priority, state, phase, phase_text, model, width, height, request,"
+    " body_hash, attempt, released, max_attempts, cancel, created_at, last_seq, closed)"
+    " VALUES ('t', 'u', 0, 'queued', 'queued', '', 'm', 8, 8, '{}', '', 0, 0, 3, 0, 0, 0, 0)"
+)
+
+
 def test_a_task_that_waits_keeps_it(database):
-    insert = (
-        "INSERT INTO tasks (id, user, priority, state, phase, phase_text, model, width, height, request,"
-        " body_hash, attempt, released, max_attempts, cancel, created_at, last_seq, closed)"
-        " VALUES ('t', 'u', 0, 'queued', 'queued', '', 'm', 8, 8, '{}', '', 0, 0, 3, 0, 0, 0, 0)"
-    )
-    database.call(lambda store: store.change(insert))
+    database.call(lambda store: store.change(INSERT))
     database.disconnect()
     with pytest.raises(TimeoutError):
-        _soon(database)
+        _soon(Server(database))
 
 
-def _soon(database):
+def test_a_task_of_the_last_moment_keeps_it_and_the_next_ones_are_taken_again(database):
+    class Late(Server):
+        def refuse_tasks(self, refuse):
+            if refuse:  # one more was on its way
+                self.database._thread.submit(self.database.call, lambda store: store.change(INSERT))
+            super().refuse_tasks(refuse)
+
+    server = Late(database)
+    with pytest.raises(TimeoutError):
+        _soon(server)
+    assert server.refused == [True, False]
+
+
+def _soon(server):
     async def scenario():
         try:
             async with asyncio.timeout(1):
-                await until_idle(database, last_use=lambda: 0.0, watchers=lambda: 0, seconds=0.1)
+                await until_idle(server, 0.1)
         finally:
-            await database.close()
+            await server.database.close()
 
     asyncio.run(scenario())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from gpugen_protocol import wire
@@ -14,6 +16,7 @@ from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import finish, reap, waiting, workers
 
 COUNTED = 100  # more tasks than that do not want more workers, and a long queue must not cost much
+PATIENCE = 300.0  # seconds a worker may be silent before tasks that only it serves are given up
 TOLD = 100  # so many tasks at the head of the queue get a complaint; the others wait for those
 
 
@@ -23,14 +26,18 @@ class Demand(Struct, frozen=True, kw_only=True):
     Attributes:
         waiting: tasks in the queue; counting stops at COUNTED.
         running: tasks that somebody works on.
-        present: workers that were heard of lately and serve what waits.
-        started: those of them that this server has started.
+        started: workers of this server that have introduced themselves and were heard of lately.
+        others: workers of others that were heard of lately and serve what waits.
+        absent: whether no worker at all was heard of lately.
+        unserved: whether a task waits for a model that no worker serves, not even one silent for a while.
     """
 
-    waiting: int
-    running: int
-    present: int
-    started: int
+    waiting: int = 0
+    running: int = 0
+    started: int = 0
+    others: int = 0
+    absent: bool = False
+    unserved: bool = False
 
 
 def read(store: Store, live_after: float) -> Demand:
@@ -39,13 +46,16 @@ def read(store: Store, live_after: float) -> Demand:
         "SELECT model FROM tasks WHERE state = 'queued' ORDER BY priority DESC, num LIMIT ?", COUNTED
     )
     models = {model for (model,) in head}
-    live = [w for w in workers.live(store, live_after) if not models or any(map(w.serves, models))]
+    live = workers.live(store, live_after)
     ours = {id for (id,) in store.rows("SELECT id FROM workers WHERE user = ?", WORKER_USER)}
+    useful = [worker for worker in live if not models or any(map(worker.serves, models))]
     return Demand(
         waiting=len(head),
         running=store.value("SELECT count(*) FROM tasks WHERE state = 'running'"),
-        present=len(live),
         started=sum(worker.id in ours for worker in live),
+        others=sum(worker.id not in ours for worker in useful),
+        absent=not live,
+        unserved=bool(_unserved(store, models, live_after)),
     )
 
 
@@ -85,16 +95,27 @@ def forget_workers(store: Store) -> None:
     reap.reap(store)
 
 
-def fail_waiting(store: Store, failure: TaskFailure) -> None:
-    """End every task that waits: nothing can ever serve it."""
-    queued = store.rows("SELECT num, id, user FROM tasks WHERE state = 'queued'")
-    for key in map(TaskKey._make, queued):
-        store.change(
-            "UPDATE tasks SET state = 'failed', phase = 'done', phase_text = ?, error = ?, finished_at = ?"
-            " WHERE num = ?",
-            failure.message,
-            wire.encode(failure).decode(),
-            store.now,
-            key.num,
-        )
-        finish.tell_end(store, key, "failed", failure)
+def fail_unserved(store: Store, live_after: float, why: Callable[[str], TaskFailure]) -> None:
+    """End every task that waits for a model that nobody serves; `why` gives the reason for a model."""
+    queued = store.rows("SELECT num, id, user, model FROM tasks WHERE state = 'queued'")
+    hopeless = _unserved(store, {model for *_, model in queued}, live_after)
+    for num, task, user, model in queued:
+        if model in hopeless:
+            _fail(store, TaskKey(num, task, user), why(model))
+
+
+def _unserved(store: Store, models: set[str], live_after: float) -> set[str]:
+    known = workers.live(store, live_after - PATIENCE)
+    return {model for model in models if not any(worker.serves(model) for worker in known)}
+
+
+def _fail(store: Store, task: TaskKey, failure: TaskFailure) -> None:
+    store.change(
+        "UPDATE tasks SET state = 'failed', phase = 'done', phase_text = ?, error = ?, finished_at = ?"
+        " WHERE num = ?",
+        failure.message,
+        wire.encode(failure).decode(),
+        store.now,
+        task.num,
+    )
+    finish.tell_end(store, task, "failed", failure)

@@ -8,10 +8,11 @@ import time
 
 import structlog
 
-from gpugen_protocol.errors import GpugenError
+from gpugen_protocol.task import TaskFailure
 from gpugen_server.autoscale import demand
 from gpugen_server.autoscale.demand import Demand
 from gpugen_server.autoscale.provider import Ended, Provider
+from gpugen_server.complaints import Complaints
 from gpugen_server.database import Database
 from gpugen_server.queue.demand import tell_waiting
 
@@ -43,11 +44,11 @@ class Autoscaler:
         self._changed = asyncio.Event()
         self._failures = 0  # ends in a row without having been of use
         self._not_before = 0.0
-        self._was_seen = False  # whether a worker started since the last end has introduced itself
         self._starting = False  # whether tasks were told that a worker starts
         self._ended: list[Ended] = []
         self._loop: asyncio.Task[None] | None = None
         self._trouble = ""
+        self._complaints = Complaints(log)
 
     async def start(self) -> None:
         """Begin; workers of a former life of this server are gone."""
@@ -67,8 +68,7 @@ class Autoscaler:
         """End the loop and the workers."""
         if self._loop is not None:
             self._loop.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop
+            await asyncio.gather(self._loop, return_exceptions=True)
         await self._provider.stop()
 
     async def reconcile(self) -> None:
@@ -77,11 +77,13 @@ class Autoscaler:
             await self._note_end(self._ended.pop(0))
         live_after = time.time() - self._live_seconds
         now = await self._database.run(demand.read, live_after)
-        self._was_seen = self._was_seen or now.started > 0
+        if now.started and now.unserved:  # all workers of this server offer the same
+            await self._database.run(demand.fail_unserved, live_after, _model_missing)
+            now = await self._database.run(demand.read, live_after)
         if not now.waiting:
             return
         if self._missing(now) > 0 and time.monotonic() >= self._not_before:
-            await self._start_one()
+            await self._start_one(now, live_after)
         elif self._provider.running > now.started:
             await self._tell_starting()
         elif self._starting:
@@ -92,8 +94,8 @@ class Autoscaler:
         while True:
             try:
                 await self.reconcile()
-            except (GpugenError, OSError) as error:
-                log.error("the autoscaler could not do its work", error=str(error))
+            except Exception as error:  # whatever it is, the next look may go well
+                self._complaints.log("the autoscaler could not do its work", error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SHORT_PERIOD if self._starting else PERIOD):
                     await self._changed.wait()
@@ -101,19 +103,23 @@ class Autoscaler:
 
     def _missing(self, now: Demand) -> int:
         """How many workers to start: those of others count as well, those just starting too."""
-        there = now.present - now.started + self._provider.running
-        return min(self._max_workers, now.waiting + now.running) - there
+        return min(self._max_workers, now.waiting + now.running) - now.others - self._provider.running
 
-    async def _start_one(self) -> None:
+    async def _start_one(self, now: Demand, live_after: float) -> None:
         obstacle = self._provider.obstacle()
         if obstacle is not None:
-            log.warning("no worker can start", reason=obstacle.message)
-            self._trouble = obstacle.message
-            await self._database.run(demand.fail_waiting, obstacle)
+            await self._give_up(obstacle, now, live_after)
             return
         self._trouble = ""
         await self._tell_starting()
         await self._provider.start(self._on_end)
+
+    async def _give_up(self, obstacle: TaskFailure, now: Demand, live_after: float) -> None:
+        if obstacle.message != self._trouble:
+            log.warning("no worker can start", reason=obstacle.message)
+        self._trouble = obstacle.message
+        if now.absent:
+            await self._database.run(demand.fail_unserved, live_after, lambda _model: obstacle)
 
     async def _tell_starting(self) -> None:
         self._starting = True
@@ -128,9 +134,8 @@ class Autoscaler:
         log.info("a worker ended", code=ended.code, lived=round(ended.lived, 1), last=ended.last_words)
         if not self._provider.running:
             await self._database.run(demand.forget_workers)
-        useful = ended.lived > WELL_LIVED or (ended.code == 0 and self._was_seen)
+        useful = ended.lived > WELL_LIVED or ended.code == 0  # 0: it was idle for its time
         self._failures = 0 if useful else self._failures + 1
-        self._was_seen = False
         self._trouble = ""
         if useful:
             return
@@ -142,3 +147,12 @@ class Autoscaler:
         await self._database.run(demand.complain, self._trouble)
         text = f"The worker ended at once; trying again in {pause:g} s. {words}"
         await self._database.run(tell_waiting, None, "queued", text, None)
+
+
+def _model_missing(model: str) -> TaskFailure:
+    return TaskFailure(
+        code="model_missing",
+        message=f"No worker here has the model {model}: its files cannot be had on this machine.",
+        hint="Its folder may be missing, or the machine is offline and never loaded it: see `gpugen models` "
+        "and `gpugen doctor`.",
+    )

@@ -10,20 +10,24 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gpugen_protocol.errors import describe
+from gpugen_server.complaints import Complaints
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 
 STREAM = "gpugen:events"
-MAX_LENGTH = 20_000
+MAX_LENGTH = 5_000  # of at most 24 KB each, a preview: see embedded_redis.MEMORY
+_KEPT = 100  # entries left when a Redis that was full is to take more
 _BATCH = 500
 _TIMEOUT = 1.0  # seconds for one answer of Redis
 _BLOCK = 2.0  # seconds one read waits for news
@@ -51,6 +55,7 @@ class Bus:
         self._writer = _client(redis, _TIMEOUT)
         self._reader = _client(redis, _BLOCK + _TIMEOUT)
         self._tasks: list[asyncio.Task[None]] = []
+        self._last = "0-0"  # the entry read last
 
     @property
     def degraded(self) -> bool:
@@ -59,16 +64,12 @@ class Bus:
 
     async def start(self) -> None:
         """Begin to read and write; a Redis that is not there is waited for in the background."""
-        last = "0-0"
         try:
-            last = await self._newest()
+            self._last = await self._newest()
         except _FAILURES as error:
             self._degrade(error)
-        self._tasks = [
-            asyncio.create_task(self._write_forever()),
-            asyncio.create_task(self._read_forever(last)),
-            asyncio.create_task(self._recover_forever()),
-        ]
+        steps = (self._write_next, self._read_next, self._recover)
+        self._tasks = [asyncio.create_task(_for_ever(step)) for step in steps]
 
     def publish(self, entries: list[Entry]) -> None:
         """Send `entries` to all processes, soon; never fails and never waits."""
@@ -94,12 +95,13 @@ class Bus:
         found: Any = await self._writer.xrevrange(STREAM, count=1)
         return found[0][0].decode() if found else "0-0"
 
-    async def _write_forever(self) -> None:
-        while True:
-            await self._filled.wait()
-            batch = [self._out[index] for index in range(min(_BATCH, len(self._out)))]
+    async def _write_next(self) -> None:
+        await self._filled.wait()
+        batch = [self._out[index] for index in range(min(_BATCH, len(self._out)))]
+        try:
             if not await self._write(batch):
                 self._hub.deliver(batch)
+        finally:
             for _ in batch:
                 self._out.popleft()
             if not self._out:
@@ -119,17 +121,16 @@ class Bus:
             return False
         return True
 
-    async def _read_forever(self, last: str) -> None:
-        while True:
-            try:
-                found = await self._reader.xread({STREAM: last}, count=_BATCH, block=int(_BLOCK * 1000))
-            except _FAILURES as error:
-                self._degrade(error)
-                await asyncio.sleep(_AGAIN)
-                continue
-            for name, fields in _entries(found):
-                last = name
-                self._take(fields)
+    async def _read_next(self) -> None:
+        try:
+            found = await self._reader.xread({STREAM: self._last}, count=_BATCH, block=int(_BLOCK * 1000))
+        except _FAILURES as error:
+            self._degrade(error)
+            await asyncio.sleep(_AGAIN)
+            return
+        for name, fields in _entries(found):
+            self._last = name
+            self._take(fields)
 
     def _take(self, fields: dict[bytes, bytes]) -> None:
         packed = fields.get(b"e")
@@ -143,24 +144,34 @@ class Bus:
             return
         self._hub.deliver((entry,))
 
-    async def _recover_forever(self) -> None:
+    async def _recover(self) -> None:
         """While degraded, try to write; the entry written makes every process look for what it missed."""
-        while True:
-            await asyncio.sleep(_AGAIN)
-            if not self.degraded:
-                continue
-            try:
-                await self._writer.xadd(STREAM, {"resync": b"1"}, maxlen=MAX_LENGTH, approximate=True)
-            except _FAILURES:
-                continue
-            logger.info("redis answers again")
-            self._hub.set_degraded(False)
-            self._hub.resync()
+        await asyncio.sleep(_AGAIN)
+        if not self.degraded:
+            return
+        try:
+            await self._writer.xtrim(STREAM, maxlen=_KEPT)  # it may have refused for want of memory
+            await self._writer.xadd(STREAM, {"resync": b"1"}, maxlen=MAX_LENGTH, approximate=True)
+        except _FAILURES:
+            return
+        logger.info("redis answers again")
+        self._hub.set_degraded(False)
+        self._hub.resync()
 
     def _degrade(self, error: BaseException) -> None:
         if not self.degraded:
             logger.warning("redis does not answer, live updates are degraded: %s", describe(error))
             self._hub.set_degraded(True)
+
+
+async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
+    complaints = Complaints(structlog.get_logger(__name__))
+    while True:
+        try:
+            await step()
+        except Exception as error:  # whatever it is, events must go on flowing
+            complaints.log("an event was lost on its way", error)
+            await asyncio.sleep(_AGAIN)
 
 
 def _client(redis: str | dict[str, Any], timeout: float) -> Redis:

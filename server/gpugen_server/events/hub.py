@@ -8,6 +8,8 @@ from gpugen_server.events.entry import Entry
 from gpugen_server.events.watcher import Watcher
 
 DEGRADED = ("live_updates_degraded", "Progress and previews may be missing; results still arrive.")
+MOST_TASKS = 10_000  # that one socket may name
+TOO_MANY = ("too_many_requests", f"One connection may follow {MOST_TASKS:,} tasks by name; use * for more.")
 RESTORED = ("live_updates_restored", "Live updates are back.")
 
 
@@ -31,6 +33,7 @@ class Hub:
     def join(self, watcher: Watcher) -> None:
         """A socket opened."""
         self._named[watcher] = set()
+        watcher.on_end = lambda task: self._forget(watcher, task)
         if self.degraded:
             watcher.notice(*DEGRADED)
 
@@ -42,8 +45,12 @@ class Hub:
         watcher.close()
 
     def follow(self, watcher: Watcher, task: str, after: int) -> None:
-        """Begin to tell `watcher` about `task`, from number `after` on."""
-        self._named[watcher].add(task)
+        """Begin to tell `watcher` about `task`, from number `after` on, to its end."""
+        named = self._named[watcher]
+        if len(named) >= MOST_TASKS and task not in named:
+            watcher.notice(*TOO_MANY)
+            return
+        named.add(task)
         self._by_task.setdefault(task, set()).add(watcher)
         watcher.follow(task, after)
 
@@ -55,8 +62,7 @@ class Hub:
     def unfollow(self, watcher: Watcher, task: str) -> None:
         """Stop telling `watcher` about `task`."""
         watcher.unfollow(task)
-        self._named[watcher].discard(task)
-        self._remove(watcher, task)
+        self._forget(watcher, task)
 
     def unfollow_everything(self, watcher: Watcher) -> None:
         """Stop telling `watcher` about tasks that it did not name."""
@@ -65,16 +71,14 @@ class Hub:
 
     def watched(self, task: str, user: str) -> bool:
         """Whether anyone in this process watches `task` of `user`."""
-        return task in self._by_task or any(w.owner in (None, user) for w in self._everything)
+        return any(w.owner in (None, user) for w in (*self._by_task.get(task, ()), *self._everything))
 
     def deliver(self, entries: Iterable[Entry]) -> None:
         """Hand entries to whoever watches their tasks."""
         for entry in entries:
             if entry.state == "queued":
                 self._on_queued()
-            for watcher in self._by_task.get(entry.task, ()):
-                watcher.offer(entry)
-            for watcher in self._everything:
+            for watcher in {*self._by_task.get(entry.task, ()), *self._everything}:
                 if watcher.owner in (None, entry.user):
                     watcher.offer(entry)
 
@@ -89,6 +93,10 @@ class Hub:
             self.degraded = degraded
             for watcher in self._named:
                 watcher.notice(*(DEGRADED if degraded else RESTORED))
+
+    def _forget(self, watcher: Watcher, task: str) -> None:
+        self._named[watcher].discard(task)
+        self._remove(watcher, task)
 
     def _remove(self, watcher: Watcher, task: str) -> None:
         watchers = self._by_task.get(task, set())

@@ -27,10 +27,14 @@ logger = logging.getLogger(__name__)
 
 
 class Cursor(Struct):
-    """How far one task was told: `last` is the last number sent, `newest` the last one heard of."""
+    """How far one task was told: `last` is the last number sent, `newest` the last one heard of.
+
+    Until it is `open` the database has not said that the watcher may see the task, and nothing is sent.
+    """
 
     last: int
     newest: int = 0
+    open: bool = False
     reading: bool = False
     finished: bool = False
 
@@ -46,6 +50,7 @@ class Watcher:
     def __init__(self, database: Database, owner: str | None, live_after: Callable[[], float]) -> None:
         self.owner = owner
         self.everything = False
+        self.on_end: Callable[[str], None] = lambda task: None  # nothing more will be told about that task
         self.outbound = Outbound()
         self._database = database
         self._live_after = live_after
@@ -70,14 +75,16 @@ class Watcher:
             return
         if cursor.reading:
             cursor.newest = max(cursor.newest, entry.seq)
+        elif not cursor.open:
+            self._read(entry.task, cursor)
         elif entry.seq == 0:
             self._tell_live(entry, cursor)
         elif entry.seq == cursor.last + 1:
             self._tell(cursor, entry.seq, entry.body)
             if entry.state in TERMINAL:
-                self._finish(cursor)
+                self._finish(entry.task, cursor)
         elif entry.seq > cursor.last:
-            self._read(entry.task, cursor, first=False)
+            self._read(entry.task, cursor)
 
     def resync(self) -> None:
         """Read what was missed, for the bus may have lost something."""
@@ -85,7 +92,7 @@ class Watcher:
             if cursor.reading:  # what it reads just now may be too old: let it look once more
                 cursor.newest = max(cursor.newest, cursor.last) + 1
             elif not cursor.finished:
-                self._read(task, cursor, first=False)
+                self._read(task, cursor)
 
     def notice(self, code: str, message: str) -> None:
         """Say something about the connection itself."""
@@ -100,25 +107,25 @@ class Watcher:
 
     def _start(self, task: str, after: int) -> None:
         cursor = self._cursors[task] = Cursor(min(max(after, 0), _LAST))
-        self._read(task, cursor, first=True)
+        self._read(task, cursor)
 
-    def _read(self, task: str, cursor: Cursor, *, first: bool) -> None:
+    def _read(self, task: str, cursor: Cursor) -> None:
         cursor.reading = True
-        reader = asyncio.create_task(self._catch_up(task, cursor, first))
+        reader = asyncio.create_task(self._catch_up(task, cursor))
         self._readers.add(reader)
         reader.add_done_callback(self._readers.discard)
 
-    async def _catch_up(self, task: str, cursor: Cursor, first: bool) -> None:
+    async def _catch_up(self, task: str, cursor: Cursor) -> None:
         """Send from the database until nothing newer is known."""
         try:
-            if first:
+            if not cursor.open:
                 await self._send_snapshot(task, cursor)
             while self._cursors.get(task) is cursor and await self._send_page(task, cursor):
                 await self.outbound.room()  # a slow reader holds up its own replay, nothing else
         except NotFound as error:
-            self._cursors.pop(task, None)
+            self._lose(task, cursor)
             self.notice(error.code, error.message)
-        except GpugenError as error:  # the database is away: the client resumes by number
+        except GpugenError as error:  # the database is away: the next news of the task make it look again
             logger.warning("events of %s could not be read: %s", task, error)
             self.notice("live_updates_degraded", error.message)
         finally:
@@ -128,22 +135,24 @@ class Watcher:
         found = await self._database.run(search.snapshot, task, self.owner, self._live_after())
         if self._cursors.get(task) is not cursor:
             return
+        cursor.open = True
         cursor.last = min(cursor.last, found.last_seq)
         cursor.newest = max(cursor.newest, found.last_seq)
         event = SnapshotEvent(task=task, at=rfc3339(time.time()), seq=found.last_seq, data=found.task)
         self.outbound.put(wire.encode(event))
-        if found.task.finished:
-            self._finish(cursor)
 
     async def _send_page(self, task: str, cursor: Cursor) -> bool:
         """Send the next numbers; gives whether there is more to send."""
         before = cursor.last, cursor.newest
-        last, found = await self._database.run(search.events, task, self.owner, cursor.last, PAGE)
+        page = await self._database.run(search.events, task, self.owner, cursor.last, PAGE)
         if self._cursors.get(task) is not cursor:
             return False
-        for seq, body in found:
+        for seq, body in page.events:
             self._tell(cursor, seq, body)
-        cursor.newest = max(cursor.newest, last)
+        cursor.newest = max(cursor.newest, page.last_seq)
+        if page.finished and cursor.last >= page.last_seq:
+            self._finish(task, cursor)
+            return False
         return cursor.last < cursor.newest and before != (cursor.last, cursor.newest)
 
     def _tell(self, cursor: Cursor, seq: int, body: bytes) -> None:
@@ -154,10 +163,20 @@ class Watcher:
         if not cursor.finished:
             self.outbound.put_live((entry.task, entry.kind), entry.body)
 
-    def _finish(self, cursor: Cursor) -> None:
+    def _finish(self, task: str, cursor: Cursor) -> None:
+        """Its last event was told. A watcher of everything remembers that, else a late double looks new."""
         cursor.finished = True
-        if self.everything and len(self._cursors) > 2 * _FINISHED_KEPT:
+        if not self.everything:
+            self._lose(task, cursor)
+            return
+        self.on_end(task)
+        if len(self._cursors) > 2 * _FINISHED_KEPT:
             self._forget()
+
+    def _lose(self, task: str, cursor: Cursor) -> None:
+        if self._cursors.get(task) is cursor:
+            del self._cursors[task]
+            self.on_end(task)
 
     def _forget(self) -> None:
         finished = [task for task, cursor in self._cursors.items() if cursor.finished]

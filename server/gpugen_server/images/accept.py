@@ -9,6 +9,7 @@ from msgspec import Struct
 from gpugen_protocol.errors import Conflict, NotFound
 from gpugen_protocol.events import ImageEvent
 from gpugen_protocol.request import ResolvedRequest
+from gpugen_protocol.state import TERMINAL
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.images.codec import Encoded
@@ -40,10 +41,11 @@ class Arrival(Struct, frozen=True):
 
 
 class Stored(NamedTuple):
-    """An accepted image."""
+    """An accepted image; while it is not `final`, another attempt may replace it."""
 
     file: str
     sha256: str
+    final: bool
 
 
 def expect(store: Store, lease: str, worker: str, index: int) -> Place:
@@ -92,7 +94,22 @@ def find(store: Store, task: str, user: str | None, index: int) -> Stored:
     found = store.row("SELECT file, sha256 FROM images WHERE task_num = ? AND idx = ?", record.num, index)
     if found is None:
         raise NotFound(f"Task {task} has no image {index}.", hint=f"The task is {record.state}.")
-    return Stored(*found)
+    file, sha256 = found
+    return Stored(file, sha256, record.state in TERMINAL)
+
+
+def orphans(store: Store, folder: str, names: list[str]) -> list[str]:
+    """Those of the files `names` in `folder` that are no image of their task: a write that was cut short.
+
+    Files of tasks that are not known here stay: they may belong to another database.
+    """
+    found = store.rows(
+        "SELECT id, file FROM tasks LEFT JOIN images ON task_num = num WHERE id >= ? AND id < ?",
+        folder,
+        f"{folder}~",
+    )
+    tasks, files = {task for task, _ in found}, {file for _, file in found}
+    return [name for name in names if name not in files and name[len(folder) + 1 :].split("-")[0] in tasks]
 
 
 def _write(store: Store, held: Held, arrival: Arrival) -> None:

@@ -11,11 +11,14 @@ import errno
 import os
 import re
 import secrets
+import sys
+import time
 from pathlib import Path
 
 from gpugen_protocol.errors import NotFound, StorageFull, Unavailable
 
 _NAME = re.compile(r"[0-9a-z]{5}/[0-9a-z]{26}-\d{1,2}-\d{1,6}-[0-9a-f]{8}\.png")
+_SETTLED = 3600.0  # seconds after which a file has its row or never gets one
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -85,6 +88,16 @@ class Directory:
             with contextlib.suppress(OSError):
                 self._path(name).unlink(missing_ok=True)
 
+    def folders(self) -> list[str]:
+        """The folders in this store; each holds tasks whose ids begin with its name."""
+        return sorted(path.name for path in self.root.iterdir() if path.is_dir())
+
+    def settled(self, folder: str) -> list[str]:
+        """The files in `folder` that nobody is still about to make an image of a task."""
+        before = time.time() - _SETTLED
+        files = [path for path in (self.root / folder).iterdir() if path.stat().st_mtime < before]
+        return [name for path in files if _NAME.fullmatch(name := f"{folder}/{path.name}")]
+
     def _path(self, name: str) -> Path:
         assert _NAME.fullmatch(name), name  # names come from ids of ours, never from outside
         return self.root / name
@@ -99,6 +112,8 @@ def _write_through(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    if sys.platform == "win32":  # where a folder cannot be opened
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

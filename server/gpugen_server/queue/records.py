@@ -83,7 +83,7 @@ def show(store: Store, record: Record, live_after: float, places: Mapping[int, i
         attempt=record.attempt,
         max_attempts=record.max_attempts,
         progress=_decoded(record.progress, Progress),
-        images=_images(store, record.num),
+        images=_images(store, record),
         error=_decoded(record.error, TaskFailure),
         retry_of=record.retry_of,
         created_at=rfc3339(record.created_at),
@@ -123,9 +123,15 @@ def _outlook(
     }
 
 
-def _images(store: Store, num: int) -> tuple[Image, ...]:
+def _images(store: Store, record: Record) -> tuple[Image, ...]:
+    """A new attempt starts over: what an earlier one has drawn counts only if no other one follows."""
+    if record.state == "queued":
+        return ()
     found = store.rows(
-        "SELECT idx, seed, width, height, bytes, sha256 FROM images WHERE task_num = ? ORDER BY idx", num
+        "SELECT idx, seed, width, height, bytes, sha256 FROM images WHERE task_num = ? AND attempt >= ?"
+        " ORDER BY idx",
+        record.num,
+        0 if record.state in TERMINAL else record.attempt,
     )
     return tuple(
         Image(index=index, seed=seed, width=width, height=height, bytes=size, sha256=sha256)

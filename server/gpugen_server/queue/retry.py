@@ -6,6 +6,7 @@ import msgspec
 
 from gpugen_protocol import wire
 from gpugen_protocol.errors import Conflict
+from gpugen_protocol.models import Registry
 from gpugen_protocol.request import ResolvedRequest, TaskRequest
 from gpugen_protocol.state import TERMINAL
 from gpugen_server.database import Store
@@ -13,21 +14,28 @@ from gpugen_server.queue import records
 from gpugen_server.queue.submit import Submission, submit
 
 
-def retry(store: Store, task: str, user: str | None, max_attempts: int, live_after: float) -> str:
+def retry(
+    store: Store, task: str, user: str | None, registry: Registry, max_attempts: int, live_after: float
+) -> str:
     """Queue a new task with the same request, seed included, for the same user; gives its id.
 
     Raises:
         NotFound: `user` has no such task.
         Conflict: the task is not finished yet.
+        UnknownModel, NotSupported, TooCostly: the registry has changed and cannot serve it any more.
     """
     record = records.find(store, task, user)
     if record.state not in TERMINAL:
         raise Conflict(f"Task {task} is still {record.state}.", hint="Cancel it first, or wait for it.")
-    resolved = msgspec.json.decode(record.request, type=ResolvedRequest)
+    former = msgspec.json.decode(record.request, type=ResolvedRequest)
     asked = wire.convert(
-        {**wire.plain(resolved), "priority": record.priority, "group": record.group_name}, TaskRequest
+        {**wire.plain(former), "priority": record.priority, "group": record.group_name}, TaskRequest
     )
     submission = Submission(
-        user=record.user, asked=asked, resolved=resolved, max_attempts=max_attempts, retry_of=record.id
+        user=record.user,
+        asked=asked,
+        resolved=registry.resolve(asked, former.seed),
+        max_attempts=max_attempts,
+        retry_of=record.id,
     )
     return submit(store, submission, live_after)[0]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from gpugen_protocol.errors import FieldError, InvalidRequest
-from gpugen_protocol.state import STATES
+from gpugen_protocol.state import STATES, TERMINAL
 from gpugen_protocol.task import Task, TaskPage
 from gpugen_server.database import Store
 from gpugen_server.events import log
@@ -34,6 +34,14 @@ class Snapshot(Struct, frozen=True):
     last_seq: int
 
 
+class EventRows(NamedTuple):
+    """Events as (number, JSON), the number of the last one there is, and whether no more will come."""
+
+    last_seq: int
+    events: list[tuple[int, bytes]]
+    finished: bool
+
+
 def get(store: Store, task: str, user: str | None, live_after: float) -> Task:
     """The task as it is now.
 
@@ -53,16 +61,15 @@ def snapshot(store: Store, task: str, user: str | None, live_after: float) -> Sn
     return Snapshot(records.show(store, record, live_after), record.last_seq)
 
 
-def events(
-    store: Store, task: str, user: str | None, after: int, limit: int
-) -> tuple[int, list[tuple[int, bytes]]]:
-    """The last number there is, and up to `limit` events (number, JSON) after number `after`.
+def events(store: Store, task: str, user: str | None, after: int, limit: int) -> EventRows:
+    """Up to `limit` events after number `after`.
 
     Raises:
         NotFound: `user` has no such task.
     """
     record = records.find(store, task, user)
-    return record.last_seq, log.read(store, record.num, after, limit)
+    found = log.read(store, record.num, after, limit)
+    return EventRows(record.last_seq, found, record.state in TERMINAL)
 
 
 def active(store: Store, user: str | None) -> list[str]:

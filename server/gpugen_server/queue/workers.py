@@ -71,9 +71,10 @@ def live(store: Store, live_after: float) -> list[LiveWorker]:
     return [LiveWorker(id, msgspec.json.decode(models, type=tuple[str, ...])) for id, models in found]
 
 
-def listing(store: Store, live_after: float) -> list[Worker]:
-    """Every worker seen within the last hour, the newest first."""
-    busy = dict(store.rows("SELECT worker, id FROM tasks WHERE state = 'running'"))
+def listing(store: Store, live_after: float, user: str | None) -> list[Worker]:
+    """Every worker seen within the last hour, the newest first, as `user` may see it (None: all of it)."""
+    running = store.rows("SELECT worker, id, user FROM tasks WHERE state = 'running'")
+    busy = {worker: task if user in (None, owner) else "" for worker, task, owner in running}
     query = (
         WorkerRow.select()
         .where(WorkerRow.seen_at > store.now - SHOWN_SECONDS)
@@ -84,7 +85,8 @@ def listing(store: Store, live_after: float) -> list[Worker]:
 
 
 def _view(row: Any, task: str | None, live_after: float) -> Worker:
-    present: Literal["busy", "idle"] = "busy" if task else "idle"
+    """`task` is None for an idle worker, empty for one whose task is not to be named."""
+    present: Literal["busy", "idle"] = "idle" if task is None else "busy"
     return Worker(
         id=row.id,
         name=row.name,
@@ -93,7 +95,7 @@ def _view(row: Any, task: str | None, live_after: float) -> Worker:
         device=row.device,
         version=row.version,
         memory_bytes=row.memory_bytes,
-        task=task,
+        task=task or None,
         started_at=rfc3339(row.started_at),
         seen_at=rfc3339(row.seen_at),
     )

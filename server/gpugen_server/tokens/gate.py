@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
-from gpugen_protocol.errors import Unauthorized
+from gpugen_protocol.errors import GpugenError, Unauthorized
 from gpugen_server.database import Database
 from gpugen_server.tokens import keeper
 from gpugen_server.tokens.keeper import Principal
@@ -52,4 +53,6 @@ class Gate:
             self._known.clear()
         if principal is not None:
             self._known[text] = (principal, time.monotonic() + _REMEMBERED)
+            with contextlib.suppress(GpugenError):  # a full disk must not keep anybody from reading
+                await self._database.run(keeper.note_use, principal.token)
         return principal

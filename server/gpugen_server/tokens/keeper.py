@@ -19,7 +19,7 @@ PREFIXES: dict[Scope, str] = {"user": "gpg_u_", "worker": "gpg_w_", "admin": "gp
 SESSION_SECONDS = 3600.0  # how long a worker's session token holds
 _USE_NOTED = 60.0  # seconds between two notes of a token's last use
 _CHECK = """
-SELECT id, scope, user, worker, parent, expires_at, last_used_at FROM tokens
+SELECT id, scope, user, worker, parent, expires_at FROM tokens
 LEFT JOIN (
   SELECT id AS opener FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)
 ) ON opener = parent
@@ -71,10 +71,18 @@ def check(store: Store, text: str) -> Principal | None:
     found = store.row(_CHECK, store.now, _hash(text), store.now)
     if found is None:
         return None
-    token, scope, user, worker, parent, expires_at, last_used_at = found
-    if last_used_at is None or last_used_at < store.now - _USE_NOTED:
-        store.change("UPDATE tokens SET last_used_at = ? WHERE id = ?", store.now, token)
+    token, scope, user, worker, parent, expires_at = found
     return Principal(token=token, scope=scope, user=user, worker=worker, parent=parent, expires_at=expires_at)
+
+
+def note_use(store: Store, token: str) -> None:
+    """Note that token `token` (its id) was used; not more often than once a minute, for it is a write."""
+    store.change(
+        "UPDATE tokens SET last_used_at = ? WHERE id = ? AND coalesce(last_used_at, 0) < ?",
+        store.now,
+        token,
+        store.now - _USE_NOTED,
+    )
 
 
 def listing(store: Store, user: str | None = None) -> list[Token]:

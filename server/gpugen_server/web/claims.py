@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from gpugen_protocol.errors import WorkerTooOld
+from msgspec import UNSET, UnsetType
+
+from gpugen_protocol.errors import Unauthorized, WorkerTooOld
 from gpugen_protocol.worker import (
     PROTOCOL_VERSION,
     Beat,
@@ -78,6 +80,12 @@ class WorkerHandler(Handler):
             lease_seconds=self.services.settings.lease_seconds,
         )
 
+    def session_outlasts(self, request: ClaimRequest) -> bool:
+        """Whether the token holds until the wait is over and the lease is renewed; beats bring new tokens."""
+        needed = request.wait_seconds + self.services.settings.lease_seconds
+        expires_at = self.principal.expires_at
+        return expires_at is None or expires_at - time.time() > min(needed, SESSION_SECONDS / 2)
+
     async def beat(self, held: Held) -> Beat:
         """What every post on a lease is answered with."""
         return Beat(
@@ -87,11 +95,11 @@ class WorkerHandler(Handler):
             token=await self._new_token(),
         )
 
-    async def _new_token(self) -> str | None:
+    async def _new_token(self) -> str | UnsetType:
         """A fresh session token once half the life of the present one is over."""
         expires_at = self.principal.expires_at
         if expires_at is None or expires_at - time.time() > SESSION_SECONDS / 2:
-            return None
+            return UNSET
         return await self.services.database.run(tokens.open_session, self.worker, self.principal)
 
 
@@ -106,6 +114,8 @@ class WorkerClaims(WorkerHandler):
     async def post(self) -> None:
         """Claim, and wait for a task if there is none."""
         request = self.read(ClaimRequest)
+        if not self.session_outlasts(request):
+            raise Unauthorized("This session ends too soon to take a task.", hint="Open a new one.")
         leases = await self.services.dispatcher.claim(
             self.claimer(request), request.wait_seconds, self.ticket
         )
@@ -145,7 +155,8 @@ class LeaseComplete(WorkerHandler):
     async def post(self, lease: str) -> None:
         """The task is done; the next one is claimed in the same transaction."""
         completion = self.read(Completion)
-        claimer = self.claimer(completion.claim) if completion.claim else None
+        wanted = completion.claim
+        claimer = self.claimer(wanted) if wanted and self.session_outlasts(wanted) else None
 
         def complete_and_claim(store: Store) -> tuple[Lease, ...]:
             finish.complete(store, lease, self.worker, completion)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.worker import Lease
@@ -52,6 +53,7 @@ class Dispatcher:
         self._database = database
         self._glance = glance
         self._waiting: set[Ticket] = set()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # one for each worker
         self._closing = False
 
     def wake(self) -> None:
@@ -81,11 +83,15 @@ class Dispatcher:
     async def grant(
         self, claims: Callable[[Store], tuple[Lease, ...]], worker: str, ticket: Ticket
     ) -> tuple[Lease, ...]:
-        """The leases that `claims` brings; given back at once if their worker hung up meanwhile."""
-        leases = await self._database.run(claims)
-        if not ticket.gone:
-            return leases
-        for lease in leases:
-            with contextlib.suppress(GpugenError):
-                await self._database.run(finish.release, lease.id, worker, "the worker hung up")
-        return ()
+        """The leases that `claims` brings; given back at once if their worker hung up meanwhile.
+
+        One at a time for each worker: a claim that is sent anew must not get what is just being given back.
+        """
+        async with self._turns.setdefault(worker, asyncio.Lock()):
+            leases = await self._database.run(claims)
+            if not ticket.gone:
+                return leases
+            for lease in leases:
+                with contextlib.suppress(GpugenError):
+                    await self._database.run(finish.release, lease.id, worker, "the worker hung up")
+            return ()

@@ -123,13 +123,10 @@ class Handler(Endpoint):
     """A handler that reads a body only after the token is checked, and no more of it than it may have."""
 
     max_body = JSON_BYTES
-    _counted = False
 
     async def prepare(self) -> None:
         """Check the token, then the size that the client announces."""
         self._body = bytearray()
-        self.services.enter()
-        self._counted = True
         await self.authorize()
         await self.admit()
         self._check_length(self.request.headers.get("Content-Length", "0"))
@@ -142,14 +139,13 @@ class Handler(Endpoint):
         if len(self._body) <= self.max_body:
             self._body += chunk
 
-    def on_finish(self) -> None:
-        """The answer is out."""
-        self._leave()
-
-    def on_connection_close(self) -> None:
-        """Whoever asked has hung up."""
-        self._leave()
-        super().on_connection_close()
+    async def _execute(self, *args: Any, **kw: Any) -> None:
+        """Tornado's way through a request; it goes on to its end even if whoever asked has hung up."""
+        self.services.enter()
+        try:
+            await super()._execute(*args, **kw)
+        finally:
+            self.services.leave()
 
     def body(self) -> bytes:
         """The whole body.
@@ -174,11 +170,6 @@ class Handler(Endpoint):
             raise InvalidRequest("The Content-Length is not a number.")
         if int(announced) > self.max_body:
             raise self._too_large()
-
-    def _leave(self) -> None:
-        if self._counted:
-            self._counted = False
-            self.services.leave()
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"The body may have at most {self.max_body:,} bytes.")

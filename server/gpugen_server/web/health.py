@@ -77,7 +77,9 @@ class Workers(Handler):
 
     async def get(self) -> None:
         """Who showed up within the last hour."""
-        found = await self.services.database.run(workers.listing, self.services.live_after())
+        found = await self.services.database.run(
+            workers.listing, self.services.live_after(), self.principal.owner
+        )
         listing = WorkerList(
             workers=tuple(found),
             autoscaler=self.services.settings.autoscaler,
@@ -104,5 +106,5 @@ class Numbers(Handler):
 
 
 def _count(store: Store, live_after: float) -> tuple[dict[str, int], dict[str, int]]:
-    staff = Counter(str(worker.state) for worker in workers.listing(store, live_after))
+    staff = Counter(str(worker.state) for worker in workers.listing(store, live_after, None))
     return demand.counts(store), dict(staff)

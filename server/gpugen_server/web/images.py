@@ -12,6 +12,7 @@ from gpugen_server.web.handler import Handler
 from gpugen_server.web.queries import ImageQuery
 
 _FOR_EVER = "private, max-age=31536000, immutable"
+_FOR_NOW = "private, no-cache"  # to be asked for again, with its ETag
 
 
 class LeaseImage(WorkerHandler):
@@ -74,7 +75,7 @@ class TaskImage(Handler):
         asked, services = self.query(ImageQuery), self.services
         stored = await services.database.run(accept.find, id, self.principal.owner, _number(index))
         self.etag = f'"{stored.sha256}-{asked.thumbnail or "full"}"'
-        self.set_header("Cache-Control", _FOR_EVER)
+        self.set_header("Cache-Control", _FOR_EVER if stored.final else _FOR_NOW)
         self.set_header("Etag", self.etag)
         if self.check_etag_header():
             self.set_status(304)
@@ -86,7 +87,7 @@ class TaskImage(Handler):
         self.finish(png)
 
     def compute_etag(self) -> str | None:
-        """The name of the content; an image never changes under it."""
+        """The name of the content."""
         return self.etag
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from gpugen_protocol.errors import Unavailable
 from gpugen_protocol.models import Registry
 from gpugen_server.database import Database
 from gpugen_server.events.hub import Hub
@@ -50,12 +51,22 @@ class Services:
     started: float = field(default_factory=time.monotonic)
     last_request: float = field(default_factory=time.monotonic)
     autoscaler_text: Callable[[], str] = str
+    refusing_tasks: bool = False
     _in_flight: int = 0
     _idle: asyncio.Event = field(default_factory=_set_event)
 
     def live_after(self) -> float:
         """The moment (seconds since the epoch) after which a worker was heard of, if it is alive."""
         return time.time() - LIVE_BEATS * self.settings.heartbeat_seconds
+
+    def check_takes_tasks(self) -> None:
+        """Call this right before a task is written, with nothing to wait for in between.
+
+        Raises:
+            Unavailable: the server is about to end.
+        """
+        if self.refusing_tasks:
+            raise Unavailable("The server is about to end, for nobody used it.", retry_after=1.0)
 
     def enter(self) -> None:
         """A request is being answered."""

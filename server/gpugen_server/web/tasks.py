@@ -46,6 +46,7 @@ class Tasks(Handler):
             key=self._key(),
         )
         live_after = self.services.live_after()
+        self.services.check_takes_tasks()
         task, new = await self.services.database.run(_submit, submission, live_after)
         self.set_header("Location", f"{self.request.path}/{task.id}")
         self.answer(task, 201 if new else 200)
@@ -103,7 +104,8 @@ class TaskRetry(Handler):
         services, owner = self.services, self.principal.owner
         live_after = services.live_after()
         attempts = services.settings.max_attempts
-        new = await services.database.run(retry.retry, id, owner, attempts, live_after)
+        services.check_takes_tasks()
+        new = await services.database.run(retry.retry, id, owner, services.registry, attempts, live_after)
         self.answer(await services.database.run(search.get, new, owner, live_after), 201)
 
 
@@ -115,10 +117,10 @@ class TaskEvents(Handler):
     async def get(self, id: str) -> None:
         """The numbered events, for those who poll."""
         asked = self.query(EventQuery)
-        last, found = await self.services.database.run(
+        found = await self.services.database.run(
             search.events, id, self.principal.owner, asked.after, asked.limit
         )
-        self.answer(RawEventPage([msgspec.Raw(body) for _, body in found], last))
+        self.answer(RawEventPage([msgspec.Raw(body) for _, body in found.events], found.last_seq))
 
 
 def _submit(store: Store, submission: Submission, live_after: float) -> tuple[Task, bool]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from gpugen_protocol import wire
-from gpugen_protocol.errors import Forbidden, GpugenError
+from gpugen_protocol.errors import Forbidden, GpugenError, Unauthorized
 from gpugen_protocol.events import SocketCommand, Subscription
 from gpugen_server.events.outbound import TooSlowError
 from gpugen_server.events.watcher import Watcher
@@ -19,7 +19,9 @@ from gpugen_server.web.queries import SocketQuery
 
 EVERYTHING = "*"
 _DEADLINE = 10.0  # seconds for one message to leave this process
-_GOING_AWAY, _TRY_AGAIN = 1001, 1013
+_GOING_AWAY, _POLICY, _TRY_AGAIN = 1001, 1008, 1013
+_LONGEST_REASON = 100  # characters that surely fit into a closing frame
+TOKEN_SECONDS = 60.0  # between two looks whether the token still holds
 
 
 class Updates(Endpoint, WebSocketHandler):
@@ -47,7 +49,7 @@ class Updates(Endpoint, WebSocketHandler):
         self.watcher = Watcher(services.database, self.principal.owner, services.live_after)
         services.hub.join(self.watcher)
         services.sockets.add(self)
-        self._sender = asyncio.create_task(self._send())
+        self._loops = [asyncio.create_task(self._send()), asyncio.create_task(self._check_token())]
         asked = self.query(SocketQuery)
         if asked.task is not None:
             await self._obey(SocketCommand(subscribe=Subscription(task=asked.task, after=asked.after)))
@@ -62,7 +64,8 @@ class Updates(Endpoint, WebSocketHandler):
     def on_close(self) -> None:
         """Forget the client."""
         if hasattr(self, "watcher"):
-            self._sender.cancel()
+            for loop in self._loops:
+                loop.cancel()
             self.services.hub.leave(self.watcher)
             self.services.sockets.discard(self)
 
@@ -106,6 +109,19 @@ class Updates(Endpoint, WebSocketHandler):
         except WebSocketClosedError:
             with contextlib.suppress(WebSocketClosedError):
                 self.close(_GOING_AWAY)
+
+    async def _check_token(self) -> None:
+        """A token may be revoked or expire while its websocket is open."""
+        authorization = self.request.headers.get("Authorization")
+        while True:
+            await asyncio.sleep(TOKEN_SECONDS)
+            try:
+                await self.services.gate.identify(authorization)
+            except Unauthorized as error:
+                self.close(_POLICY, str(error)[:_LONGEST_REASON])
+                return
+            except GpugenError:
+                continue  # the database is away, which says nothing about the token
 
     def _check_origin(self) -> None:
         """A browser says where its page comes from: only from here is right. Programs say nothing."""

@@ -13,22 +13,22 @@ def _demand(queue):
 
 
 def test_it_counts_what_waits_and_who_is_there(queue):
-    assert _demand(queue) == demand.Demand(waiting=0, running=0, present=0, started=0)
+    assert _demand(queue) == demand.Demand(absent=True)
     queue.submit()
     queue.submit()
     ours = queue.worker(WORKER_USER)
     queue.worker("ann")
-    assert _demand(queue) == demand.Demand(waiting=2, running=0, present=2, started=1)
+    assert _demand(queue) == demand.Demand(waiting=2, started=1, others=1)
     queue.claim(ours)
-    assert _demand(queue) == demand.Demand(waiting=1, running=1, present=2, started=1)
+    assert _demand(queue) == demand.Demand(waiting=1, running=1, started=1, others=1)
 
 
 def test_a_worker_that_serves_nothing_of_what_waits_is_not_there(queue):
     queue.submit("emoji")
     queue.worker("ann", "sdxl")
-    assert _demand(queue).present == 0
+    assert _demand(queue).others == 0
     queue.submit("sdxl")
-    assert _demand(queue).present == 1
+    assert _demand(queue).others == 1
 
 
 def test_tasks_of_workers_that_are_known_to_be_gone_wait_again_at_once(queue):
@@ -38,7 +38,7 @@ def test_tasks_of_workers_that_are_known_to_be_gone_wait_again_at_once(queue):
     queue.database.call(demand.forget_workers)
     assert queue.task(mine)[0] == "queued"
     assert queue.task(theirs)[0] == "running"
-    assert _demand(queue) == demand.Demand(waiting=1, running=1, present=1, started=0)
+    assert _demand(queue) == demand.Demand(waiting=1, running=1, others=1)
 
 
 def test_a_complaint_goes_into_the_log_of_each_task_that_waits(queue):
@@ -48,13 +48,13 @@ def test_a_complaint_goes_into_the_log_of_each_task_that_waits(queue):
     assert (last["type"], last["level"], last["message"]) == ("log", "error", "it hurts")
 
 
-def test_tasks_that_nobody_can_ever_serve_fail_with_the_reason(queue):
+def test_tasks_that_nobody_serves_fail_with_the_reason(queue):
     waiting, running = queue.submit(), queue.submit()
     queue.database.call(
         lambda store: store.change("UPDATE tasks SET state = 'running' WHERE id = ?", running)
     )
     failure = TaskFailure(code="missing_extra", message="No torch.", hint="Install it.")
-    queue.database.call(demand.fail_waiting, failure)
+    queue.database.call(demand.fail_unserved, time.time(), lambda _model: failure)
     assert queue.task(waiting) == ("failed", "done", "No torch.")
     assert queue.task(running)[0] == "running"
     last = queue.events(waiting)[-1]
@@ -79,3 +79,17 @@ def test_a_very_long_queue_is_not_counted_to_its_end(queue):
     for _ in range(demand.COUNTED + 5):
         queue.submit()
     assert _demand(queue).waiting == demand.COUNTED
+
+
+def test_tasks_of_a_model_that_somebody_serves_do_not_fail_even_if_he_is_silent_for_a_while(queue):
+    served, unserved = queue.submit("emoji"), queue.submit("sdxl")
+    queue.worker("ann", "emoji")
+    later = time.time() + demand.PATIENCE - 10
+
+    def fail(live_after):
+        failure = TaskFailure(code="model_missing", message="No model.")
+        queue.database.call(demand.fail_unserved, live_after, lambda _model: failure)
+        return queue.task(served)[0], queue.task(unserved)[0]
+
+    assert fail(later) == ("queued", "failed")
+    assert fail(later + 20) == ("failed", "failed")

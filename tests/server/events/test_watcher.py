@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from gpugen_protocol.errors import Unavailable
 from gpugen_protocol.events import LogEvent
 from gpugen_server.events import log
 from gpugen_server.events.entry import Entry
@@ -348,15 +349,78 @@ def test_a_look_asked_for_during_a_look_is_not_forgotten(play, queue):
         read_page = watcher._send_page
 
         async def page_read_before_the_news(task, cursor):
-            last, found = await scene.database.run(search.events, task, "ann", cursor.last, 500)
+            page = await scene.database.run(search.events, task, "ann", cursor.last, 500)
             await scene.say(task)  # committed after that read, lost by the bus
             scene.hub.resync()
-            for seq, body in found:
+            for seq, body in page.events:
                 watcher._tell(cursor, seq, body)
             watcher._send_page = read_page
-            return cursor.last < max(last, cursor.newest)
+            return cursor.last < max(page.last_seq, cursor.newest)
 
         watcher._send_page = page_read_before_the_news
         return await read(watcher)
 
     assert numbers(play(script), task) == [1, 2, 3]
+
+
+def test_a_database_that_is_away_when_somebody_subscribes_opens_no_door_to_others_tasks(
+    play, queue, monkeypatch
+):
+    theirs, mine = queue.submit(user="bob"), queue.submit(user="ann")
+    look = search.snapshot
+
+    def away(*_):
+        raise Unavailable
+
+    async def script(scene):
+        monkeypatch.setattr(search, "snapshot", away)
+        watcher = scene.watcher("ann")
+        for task in (theirs, mine):
+            scene.hub.follow(watcher, task, 2)
+        first = await read(watcher)
+        monkeypatch.setattr(search, "snapshot", look)
+        for task in (theirs, mine):
+            live = f'{{"type": "progress", "task": "{task}"}}'.encode()
+            await scene.deliver([Entry(task, {theirs: "bob", mine: "ann"}[task], 0, "progress", live)])
+            await scene.say(task)
+        return first, await read(watcher)
+
+    first, then = play(script)
+    assert {event["type"] for event in first} == {"notice"}
+    assert {event.get("task", mine) for event in then} == {mine}
+    assert numbers(then, mine) == [3]
+
+
+def test_a_task_that_ended_is_forgotten_however_its_end_came(play, queue):
+    told, lost, old, strange = (queue.submit() for _ in range(4))
+
+    async def script(scene):
+        watcher = scene.watcher()
+        await scene.cancel(old)
+        for task in (told, lost, old, strange + "x"):
+            scene.hub.follow(watcher, task, 0)
+        await read(watcher)
+        await scene.cancel(told)
+        scene.lose = lambda entry: True
+        await scene.cancel(lost)
+        scene.hub.resync()
+        return await read(watcher), scene.hub._by_task, scene.hub._named[watcher], watcher._cursors
+
+    ends, *left = play(script)
+    assert {event["task"] for event in ends if event.get("state") == "canceled"} == {told, lost}
+    assert left == [{}, set(), {}]
+
+
+def test_one_socket_may_name_only_so_many_tasks(play, queue, monkeypatch):
+    monkeypatch.setattr("gpugen_server.events.hub.MOST_TASKS", 2)
+    tasks = [queue.submit() for _ in range(3)]
+
+    async def script(scene):
+        watcher = scene.watcher()
+        for task in (*tasks, tasks[0]):
+            scene.hub.follow(watcher, task, 0)
+        return await read(watcher)
+
+    events = play(script)
+    assert [event["code"] for event in events if event["type"] == "notice"] == ["too_many_requests"]
+    assert {event["task"] for event in events if event["type"] == "snapshot"} == set(tasks[:2])

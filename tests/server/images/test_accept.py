@@ -43,6 +43,28 @@ def test_a_new_attempt_replaces_the_image_and_gives_up_the_old_file(queue):
     assert find(queue, first.task.id).file == "new"
 
 
+def test_a_new_attempt_starts_without_the_images_of_the_last_one(queue):
+    first = queue.submit_and_claim(n=2)
+    queue.accept(first.id, 0, file="a")
+    queue.accept(first.id, 1, file="b")
+    queue.expire(first.id)
+    second = queue.claim()
+    assert queue.get(first.task.id).images == ()
+    queue.accept(second.id, 1, file="c")
+    assert [image.index for image in queue.get(first.task.id).images] == [1]
+    queue.release(second.id)
+    assert queue.get(first.task.id).images == ()
+
+
+def test_only_files_of_known_tasks_that_are_no_image_of_them_are_orphans(queue):
+    task = queue.submit_and_claim()
+    folder, name = task.task.id[:5], f"{task.task.id[:5]}/{task.task.id}-0-1-{{}}.png"
+    queue.accept(task.id, file=name.format("11111111"))
+    orphan, strange = name.format("22222222"), f"{folder}/{folder}000000000000000000000-0-1-33333333.png"
+    found = queue.call(accept.orphans, folder, [name.format("11111111"), orphan, strange])
+    assert found == [orphan]
+
+
 def test_a_stale_attempts_image_is_refused(queue):
     first = queue.submit_and_claim()
     queue.expire(first.id)

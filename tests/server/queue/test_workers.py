@@ -3,8 +3,8 @@ import time
 from gpugen_server.queue import workers
 
 
-def listing(queue, live_after=0.0):
-    return {worker.id: worker for worker in queue.call(workers.listing, live_after)}
+def listing(queue, live_after=0.0, user=None):
+    return {worker.id: worker for worker in queue.call(workers.listing, live_after, user)}
 
 
 def test_a_worker_is_idle_then_busy_then_gone(queue):
@@ -13,6 +13,13 @@ def test_a_worker_is_idle_then_busy_then_gone(queue):
     busy = listing(queue)[queue.worker]
     assert (busy.state, busy.task) == ("busy", lease.task.id)
     assert listing(queue, time.time() + 1)[queue.worker].state == "gone"
+
+
+def test_which_task_a_worker_draws_is_told_to_its_user_alone(queue):
+    lease = queue.submit_and_claim(user="ann")
+    assert listing(queue, user="ann")[queue.worker].task == lease.task.id
+    theirs = listing(queue, user="bob")[queue.worker]
+    assert (theirs.state, theirs.task) == ("busy", None)
 
 
 def test_a_sign_of_life_is_noted_but_not_every_time(queue):

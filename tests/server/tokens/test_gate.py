@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from gpugen_protocol.errors import Unauthorized
+from gpugen_protocol.errors import StorageFull, Unauthorized
 from gpugen_server import tokens
 from gpugen_server.tokens import gate as gates
 from gpugen_server.tokens.gate import Gate
@@ -47,3 +47,19 @@ def test_a_token_that_expires_is_refused_at_once_though_it_is_remembered(ask, da
     monkeypatch.setattr("time.time", lambda: now + 61)
     with pytest.raises(Unauthorized):
         ask(f"Bearer {made.token}")
+
+
+def test_a_disk_too_full_to_note_the_use_of_a_token_keeps_nobody_out(ask, database, monkeypatch):
+    made = database.call(tokens.create, "user", "ann")
+
+    def full(*_):
+        raise StorageFull
+
+    monkeypatch.setattr(gates.keeper, "note_use", full)
+    assert ask(f"Bearer {made.token}").user == "ann"
+
+
+def test_the_use_of_a_token_is_noted(ask, database):
+    made = database.call(tokens.create, "user", "ann")
+    ask(f"Bearer {made.token}")
+    assert database.call(tokens.listing)[0].last_used_at

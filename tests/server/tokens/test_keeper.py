@@ -68,7 +68,7 @@ def test_a_user_must_have_a_plain_name(database, name):
 
 def test_the_list_shows_when_a_token_was_used_but_never_its_text(database):
     made = database.call(tokens.create, "user", "ann", "laptop")
-    principal(database, made.token)
+    database.call(keeper.note_use, principal(database, made.token).token)
     (listed,) = database.call(tokens.listing, "ann")
     assert (listed.id, listed.name, listed.user) == (made.id, "laptop", "ann")
     assert listed.last_used_at is not None

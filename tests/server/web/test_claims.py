@@ -1,3 +1,4 @@
+import asyncio
 import json
 import socket
 import threading
@@ -7,7 +8,7 @@ import pytest
 import requests
 
 from gpugen_client.claims import WorkerApi
-from gpugen_protocol.errors import Conflict, LeaseLost, WorkerTooOld
+from gpugen_protocol.errors import Conflict, LeaseLost, Unauthorized, WorkerTooOld
 from gpugen_protocol.events import LogReport, ProgressReport
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Completion, Failure, SessionRequest
@@ -181,7 +182,7 @@ def test_nobody_works_with_anothers_lease(server, worker_api, lease):
 
 def test_a_session_token_is_renewed_in_time_and_the_old_one_still_holds(server, worker_api, lease):
     old = worker_api._connection.token
-    assert worker_api.report(lease.id).token is None
+    assert not worker_api.report(lease.id).token
     server.sql("UPDATE tokens SET expires_at = expires_at - 2000 WHERE worker IS NOT NULL")
     server.server._services.gate.forget()
     assert worker_api.report(lease.id).token is not None
@@ -224,3 +225,60 @@ def test_a_report_of_a_megabyte_is_taken_and_a_larger_one_is_not(server, worker_
     assert post([preview] * 40) == 200
     assert post([preview] * 45) == 413
     assert post([{"type": "log", "message": "x"}] * 201) == 400
+
+
+def test_a_beat_always_says_whether_to_stop_and_whether_anybody_watches(server, worker_api, lease):
+    answer = requests.post(
+        f"{server.url}/api/v1/worker/leases/{lease.id}/events",
+        data=b"{}",
+        headers={"Authorization": f"Bearer {worker_api._connection.token}"},
+        timeout=10,
+    )
+    assert answer.json() == {"cancel": False, "lease_seconds": 30.0, "previews": False}
+
+
+def test_an_end_whose_answer_was_lost_brings_the_same_next_task_again(tasks, worker_api, png):
+    tasks.submit(CAT)
+    following = tasks.submit(CAT)
+    (lease,) = worker_api.claim(NOW)
+    worker_api.upload(lease.id, 0, png(64, 64))
+    first, second = (worker_api.complete(lease.id, Completion(claim=NOW)) for _ in range(2))
+    assert first[0].id == second[0].id
+    assert (first[0].task.id, first[0].task.attempt) == (following.id, 1)
+
+
+def test_a_session_that_is_about_to_end_takes_no_more_tasks(server, tasks, worker_api, png):
+    tasks.submit(CAT)
+    waiting = tasks.submit(CAT)
+    (lease,) = worker_api.claim(NOW)
+    worker_api.upload(lease.id, 0, png(64, 64))
+    soon = time.time() + 25
+    server.sql("UPDATE tokens SET expires_at = ? WHERE worker IS NOT NULL", soon)
+    server.server._services.gate.forget()
+    assert worker_api.complete(lease.id, Completion(claim=NOW)) == ()
+    with pytest.raises(Unauthorized, match="too soon"):
+        worker_api.claim(NOW)
+    assert tasks.get(lease.task.id).state == "succeeded"
+    assert tasks.get(waiting.id).state == "queued"
+
+
+def test_a_lease_is_given_back_before_its_worker_can_claim_again(server, tasks):
+    from gpugen_server.queue.claim import Claimer, claim
+    from gpugen_server.web.dispatch import Ticket
+
+    api, task = server.worker(), tasks.submit(CAT)
+    claimer = Claimer(worker=api.session.worker_id, models=(), count=1, lease_seconds=30)
+    dispatcher, gone = server.server._dispatcher, Ticket()
+    gone.hang_up()
+
+    async def both():
+        claims = (
+            dispatcher.grant(lambda store: claim(store, claimer), claimer.worker, ticket)
+            for ticket in (gone, Ticket())
+        )
+        return await asyncio.gather(*claims)
+
+    nothing, (lease,) = server.run(both())
+    assert nothing == ()
+    api.report(lease.id)
+    assert tasks.get(task.id).state == "running"

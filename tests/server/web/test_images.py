@@ -1,5 +1,7 @@
 import io
 import json
+import os
+import threading
 
 import pytest
 import requests
@@ -58,9 +60,12 @@ def test_an_image_that_was_not_asked_for_is_not_found(server, worker_api, lease,
     assert answer.status_code == 404
 
 
-def test_images_are_cached_for_ever_and_by_nobody_else(ask, worker_api, lease, png):
+def test_images_of_a_finished_task_are_cached_for_ever_and_by_nobody_else(ask, tasks, worker_api, lease, png):
     worker_api.upload(lease.id, 0, png(64, 64))
     path = f"/api/v1/tasks/{lease.task.id}/images/0"
+    assert ask("GET", path).headers["Cache-Control"] == "private, no-cache"  # another attempt may follow
+    tasks.cancel(lease.task.id)
+    worker_api.release(lease.id, "")
     answer = ask("GET", path)
     assert answer.headers["Content-Type"] == "image/png"
     assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
@@ -112,3 +117,44 @@ def test_a_lease_lost_during_the_upload_leaves_no_file(server, worker_api, lease
     with pytest.raises(Conflict):
         worker_api.upload(lease.id, 0, png(64, 64))
     assert files(server) == []
+
+
+def test_files_that_a_killed_server_has_written_for_nothing_are_gone_after_the_next_start(
+    server, tasks, worker_api, lease, png, wait_until
+):
+    worker_api.upload(lease.id, 0, png(64, 64))
+    (kept,) = files(server)
+    old, new = (kept.with_name(f"{lease.task.id}-1-1-{digit * 8}.png") for digit in "12")
+    for path in (old, new):
+        path.write_bytes(b"")
+    for path in (old, kept):
+        os.utime(path, (1, 1))
+    server.restart()
+    wait_until(lambda: not old.exists())
+    assert sorted(files(server)) == sorted([kept, new])
+
+
+def test_a_stop_waits_for_an_upload_whose_worker_hung_up(server, worker_api, lease, png, monkeypatch):
+    write, begun, go = Directory.write, threading.Event(), threading.Event()
+
+    def write_slowly(self, *args):
+        begun.set()
+        go.wait(10)
+        return write(self, *args)
+
+    monkeypatch.setattr(Directory, "write", write_slowly)
+    with pytest.raises(requests.ReadTimeout):
+        requests.put(
+            f"{server.url}/api/v1/worker/leases/{lease.id}/images/0",
+            data=png(64, 64),
+            headers={"Authorization": f"Bearer {worker_api._connection.token}"},
+            timeout=0.3,
+        )
+    assert begun.is_set()
+    stop = threading.Thread(target=server.stop)
+    stop.start()
+    stop.join(0.5)
+    assert stop.is_alive()
+    go.set()
+    stop.join(10)
+    assert len(files(server)) == 1

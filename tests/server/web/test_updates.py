@@ -173,3 +173,15 @@ def test_many_watchers_of_one_task_all_get_everything(server, tasks, worker_api,
     for thread in threads:
         thread.join()
     wait_until(lambda: all(listener.numbers() == list(range(1, 44)) for listener in listeners))
+
+
+def test_a_token_that_is_revoked_loses_its_sockets(server, tasks, listen, wait_until, monkeypatch):
+    monkeypatch.setattr("gpugen_server.web.updates.TOKEN_SECONDS", 0.05)
+    token = server.make_token("user", "bob")
+    listener = listen(server, "?task=*", token)
+    other = listen(server, "?task=*")
+    server.sql("UPDATE tokens SET revoked_at = 1 WHERE user = 'bob'")
+    server.server._services.gate.forget()
+    wait_until(lambda: listener.closed)
+    assert listener.closed.rcvd.code == 1008
+    assert other.closed is None
