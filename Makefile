@@ -83,10 +83,10 @@ docs: $(VENV)/.dev
 	@$(PY) -m tools.docs
 
 train-model: $(VENV)/.dev
-	@$(PY) -m tools.train_emoji
+	@$(PY) -m tools.train_emoji --out build/emoji --resume
 
 eval-model: $(VENV)/.dev
-	@$(PY) -m tools.train_emoji evaluate
+	@mkdir -p build && $(PY) -m tools.train_emoji evaluate worker/gpugen_worker/models/emoji --sheet build/sheet.png
 
 # ---- the environment: a stamp file a step, so that a second run starts at once ----
 

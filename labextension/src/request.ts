@@ -41,8 +41,10 @@ export class JupyterApi implements IApi {
   }
 
   private async send(url: string, init: RequestInit): Promise<Response> {
+    // Not its default "no-store": that adds the time of day as a query field, which the server refuses.
+    const revalidated: RequestInit = { cache: 'no-cache', ...init };
     try {
-      return await ServerConnection.makeRequest(url, init, this.settings);
+      return await ServerConnection.makeRequest(url, revalidated, this.settings);
     } catch {
       throw new ApiError(this.trans.__('The Jupyter server does not answer.'));
     }

@@ -16,12 +16,12 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
-
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tools.browser import system_browser
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 90
+START_SECONDS = 120
+PATIENCE_MS = 120_000  # for one thing on the page; the machine may be busy
 QUIET = [
     "--disable-gpu",
     "--disable-quic",
@@ -30,6 +30,9 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,10 @@ class Lab:
     notebooks: Path
     data: Path
 
-    def address(self, notebook: str) -> str:
-        """Where the browser finds `notebook`, in a fresh workspace."""
-        return f"{self.url}doc/tree/{notebook}?reset&token={self.token}"
+    def address(self, notebook: str = "") -> str:
+        """Where the browser finds `notebook`, or the launcher, in a fresh workspace."""
+        path = f"tree/{notebook}" if notebook else ""
+        return f"{self.url}{path}?reset&token={self.token}"
 
     def write(self, name: str, *cells: str) -> Path:
         """A new notebook with these code cells."""
@@ -88,7 +92,7 @@ def lab() -> Iterator[Lab]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Nothing of the user's: settings, kernels and data all lie in `folder`; no news pop-up in the pictures."""
+    """Nothing of the user's: settings, kernels and data lie in `folder`; no news pop-up in the pictures."""
     settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False}
@@ -150,12 +154,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A fresh profile on a sharp screen."""
+def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A fresh profile on a sharp screen; its last moment is kept as a picture in the test's folder."""
     context = browser.new_context(viewport={"width": 1180, "height": 760}, device_scale_factor=2)
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE_MS)
     yield page
+    page.screenshot(path=tmp_path / "last.png")
     context.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +16,14 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
+QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 DRAWN_MS = 240_000  # the first picture waits for server, worker and torch, maybe on a busy machine
 # Every width the bar of the card has had while it was not merely waiting.
 WATCH_BAR = """() => {
   window.seen = new Set();
   new MutationObserver(() => {
-    for (const bar of document.querySelectorAll('.jp-OutputArea-output .gpugen-bar:not(.gpugen-waiting) .progress-bar'))
-      window.seen.add(bar.style.width);
+    const bars = '.jp-OutputArea-output .gpugen-bar:not(.gpugen-waiting) .progress-bar';
+    document.querySelectorAll(bars).forEach(bar => window.seen.add(bar.style.width));
   }).observe(document.body, {subtree: true, childList: true, attributes: true});
 }"""
 
@@ -29,6 +32,13 @@ def open_notebook(page: Page, lab: Lab, name: str) -> None:
     """Open it and wait for its kernel; the notebook's own indicator says idle too early."""
     page.goto(lab.address(name))
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+
+
+def open_panel(page: Page) -> Locator:
+    page.get_by_role("tab", name="gpugen").click()
+    panel = page.get_by_role("region", name="gpugen")
+    expect(panel).to_be_visible()
+    return panel
 
 
 def run(page: Page, index: int) -> Locator:
@@ -41,7 +51,7 @@ def run(page: Page, index: int) -> Locator:
 
 def picture_in(outputs: Locator) -> Locator:
     """The durable picture, not a preview of the card."""
-    return outputs.locator("img[src^='data:image/png'], .jp-RenderedImage img").last
+    return outputs.locator("img[src^='data:image/png']:not(.gpugen-card *)").last
 
 
 def save(page: Page) -> None:
@@ -69,10 +79,11 @@ def test_a_prompt_becomes_a_picture_that_survives_saving_and_reloading(
     card = outputs.locator(".gpugen-card")
     expect(card).to_be_visible()
     page.wait_for_function("window.seen.size >= 1", timeout=DRAWN_MS)
-    page.screenshot(path=pictures / "drawing.png")
+    page.screenshot(path=pictures / "lab-drawing.png")
     expect(picture_in(outputs)).to_be_visible(timeout=DRAWN_MS)
     expect(card).to_have_count(0)
-    assert page.evaluate("window.seen.size") >= 3
+    widths = page.evaluate("[...window.seen]")
+    assert len(widths) >= 3, widths
     save(page)
     assert len(saved_pictures(path)) == 1
 
@@ -82,4 +93,74 @@ def test_a_prompt_becomes_a_picture_that_survives_saving_and_reloading(
     expect(picture_in(kept)).to_be_visible()
     assert picture_in(kept).evaluate("image => image.naturalWidth") >= 64
     expect(page.get_by_text("model not found")).to_have_count(0)
-    page.screenshot(path=pictures / "reloaded.png")
+
+
+def test_the_quickstart_draws_in_the_browser_what_it_promises(page: Page, lab: Lab, pictures: Path) -> None:
+    copy = Path(shutil.copy(QUICKSTART, lab.notebooks))
+    page.set_viewport_size({"width": 1180, "height": 900})
+    open_notebook(page, lab, copy.name)
+    open_panel(page)
+
+    run(page, 0)
+    pizza = picture_in(run(page, 1))
+    expect(pizza).to_be_visible(timeout=DRAWN_MS)
+    flowers = picture_in(run(page, 2))
+    expect(flowers).to_be_visible(timeout=DRAWN_MS)
+    assert flowers.evaluate("image => image.naturalWidth") >= 4 * 128  # a sheet of four
+
+    expect(page.locator(".gpugen-panel-task img").nth(1)).to_be_visible()
+    page.locator(".jp-Notebook .jp-CodeCell").nth(1).evaluate("cell => cell.scrollIntoView()")
+    page.screenshot(path=pictures / "lab-light.png")
+
+
+def test_the_panel_follows_a_task_to_its_picture(page: Page, lab: Lab, pictures: Path) -> None:
+    path = lab.write("fox.ipynb", "%load_ext gpugen", "%%gpugen --seed 3 --steps 100\na red fox")
+    open_notebook(page, lab, path.name)
+    row = open_panel(page).locator(".gpugen-panel-task").filter(has_text="a red fox")
+
+    run(page, 0)
+    run(page, 1)
+    expect(row).to_have_attribute("data-state", "running", timeout=DRAWN_MS)
+    bar = row.get_by_role("progressbar")
+    expect(bar).to_have_attribute("aria-valuetext", re.compile(r"step \d+ of 100"), timeout=DRAWN_MS)
+    page.screenshot(path=pictures / "lab-panel-drawing.png")
+
+    expect(row).to_have_attribute("data-state", "succeeded", timeout=DRAWN_MS)
+    expect(row.get_by_role("img", name="a red fox")).to_be_visible()
+    assert row.get_by_role("img").evaluate("image => image.naturalWidth") >= 48
+    expect(row).to_contain_text("done in")
+    page.screenshot(path=pictures / "lab-panel.png")
+
+
+def test_the_panel_cancels_a_task(page: Page, lab: Lab) -> None:
+    path = lab.write("castle.ipynb", "%load_ext gpugen", "%gpugen --no-wait -n 16 --steps 150 a castle")
+    open_notebook(page, lab, path.name)
+    row = open_panel(page).locator(".gpugen-panel-task").filter(has_text="a castle")
+
+    run(page, 0)
+    run(page, 1)
+    row.get_by_role("button", name="Cancel").click(timeout=DRAWN_MS)
+
+    expect(row).to_have_attribute("data-state", "canceled")
+    expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_the_panel_says_so_when_the_gpugen_server_is_away(page: Page, lab: Lab) -> None:
+    problem = '{"title": "t", "status": 503, "detail": "It is away.", "code": "unavailable", "hint": "Wait."}'
+    page.route(
+        "**/gpugen/api/v1/tasks?*",
+        lambda route: route.fulfill(status=503, content_type="application/problem+json", body=problem),
+    )
+    page.goto(lab.address())
+
+    notice = open_panel(page).get_by_role("alert")
+
+    expect(notice).to_contain_text("It is away.")
+    expect(notice).to_contain_text("Wait.")
+
+
+def test_the_panel_says_so_when_the_extension_is_not_there(page: Page, lab: Lab) -> None:
+    page.route("**/gpugen/api/v1/tasks?*", lambda route: route.fulfill(status=404, body="nothing here"))
+    page.goto(lab.address())
+
+    expect(open_panel(page).get_by_role("alert")).to_contain_text("not enabled in this Jupyter server")

@@ -15,7 +15,6 @@ from gpugen_client.tasks import Tasks
 from gpugen_protocol import places
 from gpugen_protocol.request import TaskRequest
 
-
 pytestmark = pytest.mark.chaos
 
 

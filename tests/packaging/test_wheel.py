@@ -20,17 +20,20 @@ PACKAGES = {
     "gpugen": "kernel_ext",
     "gpugen_jupyter": "kernel_ext",
 }
+LEFT_OUT = {"__pycache__", "labextension"}  # the built panel goes to share/jupyter
 DATA = f"gpugen-{__version__}.data/data"
 PANEL = f"{DATA}/share/jupyter/labextensions/@gpugen/lab"
 
 
-def test_every_module_of_every_package_is_in_the_wheel(wheel_files: set[str]) -> None:
+def test_every_file_of_every_package_is_in_the_wheel(wheel_files: set[str]) -> None:
     for name, folder in PACKAGES.items():
-        modules = {
-            path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder / name).rglob("*.py")
+        files = {
+            path.relative_to(ROOT / folder).as_posix()
+            for path in (ROOT / folder / name).rglob("*.*")
+            if path.is_file() and not LEFT_OUT & set(path.parts)
         }
-        assert modules
-        assert not modules - wheel_files
+        assert files
+        assert not files - wheel_files
 
 
 def test_only_our_own_names_land_in_site_packages(wheel_files: set[str]) -> None:
