@@ -68,7 +68,7 @@ check: $(VENV)/.dev $(PANEL_MODULES)
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
-	@$(JLPM) --silent check
+	@$(JLPM) check
 
 bench: $(VENV)/.dev
 	@$(PY) -m benchmarks

@@ -20,8 +20,11 @@ export function TaskRow({ task, thumbnail, trans, onCancel }: ITaskRowProps): Re
     <li className="gpugen-panel-task" data-task={task.id} data-state={task.state}>
       <div className="gpugen-panel-task-picture">{thumbnail && <img src={thumbnail} alt={prompt} />}</div>
       <div className="gpugen-panel-task-text">
-        <div className="gpugen-panel-task-prompt" title={prompt}>
-          {prompt}
+        <div className="gpugen-panel-task-head">
+          <span className="gpugen-panel-task-prompt" title={prompt}>
+            {prompt}
+          </span>
+          {!isFinished(task) && <CancelButton task={task} trans={trans} onCancel={onCancel} />}
         </div>
         {!isFinished(task) && <Bar task={task} text={status} />}
         <div className="gpugen-panel-task-status">
@@ -31,7 +34,6 @@ export function TaskRow({ task, thumbnail, trans, onCancel }: ITaskRowProps): Re
           <span className="gpugen-panel-task-model">{n > 1 ? `${model} ×${n}` : model}</span>
         </div>
       </div>
-      {!isFinished(task) && <CancelButton task={task} trans={trans} onCancel={onCancel} />}
     </li>
   );
 }

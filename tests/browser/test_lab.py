@@ -114,7 +114,7 @@ def test_the_quickstart_draws_in_the_browser_what_it_promises(page: Page, lab: L
 
 
 def test_the_panel_follows_a_task_to_its_picture(page: Page, lab: Lab, pictures: Path) -> None:
-    path = lab.write("fox.ipynb", "%load_ext gpugen", "%%gpugen --seed 3 --steps 100\na red fox")
+    path = lab.write("fox.ipynb", "%load_ext gpugen", "%%gpugen -n 3 --seed 3 --steps 120\na red fox")
     open_notebook(page, lab, path.name)
     row = open_panel(page).locator(".gpugen-panel-task").filter(has_text="a red fox")
 
@@ -122,7 +122,7 @@ def test_the_panel_follows_a_task_to_its_picture(page: Page, lab: Lab, pictures:
     run(page, 1)
     expect(row).to_have_attribute("data-state", "running", timeout=DRAWN_MS)
     bar = row.get_by_role("progressbar")
-    expect(bar).to_have_attribute("aria-valuetext", re.compile(r"step \d+ of 100"), timeout=DRAWN_MS)
+    expect(bar).to_have_attribute("aria-valuetext", re.compile(r"step \d+ of 120"), timeout=DRAWN_MS)
     page.screenshot(path=pictures / "lab-panel-drawing.png")
 
     expect(row).to_have_attribute("data-state", "succeeded", timeout=DRAWN_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,17 @@ def own_environment(tmp_path: Any) -> Iterator[None]:
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
+
+
+@pytest.fixture(autouse=True)
+def own_log_names() -> Iterator[None]:
+    """A Jupyter server renames tornado's loggers, which belong to the whole process: put the names back."""
+    loggers = {
+        name: logging.getLogger(name) for name in ("tornado.access", "tornado.application", "tornado.general")
+    }
+    yield
+    for name, logger in loggers.items():
+        logger.name = name
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_without_torch_the_install_is_named_and_nothing_is_run(tmp_path, monkeyp
 def test_a_torch_that_breaks_or_hangs_does_not_take_the_doctor_with_it(tmp_path, monkeypatch):
     environ = {"GPUGEN_CONFIG": str(tmp_path / "none.toml")}
     monkeypatch.setattr(
-        drawing, "_PROBE", "import os, sys; sys.stderr.write('libcudart missing'); os.abort()"
+        drawing, "_PROBE", "import os, sys; print('libcudart missing', file=sys.stderr); os.abort()"
     )
     assert "libcudart missing" in drawing.device(environ).text
     monkeypatch.setattr(drawing, "_PROBE", "import time; time.sleep(60)")
