@@ -19,7 +19,7 @@ from gpugen_protocol.errors import GpugenError, Misconfigured, ServerUnreachable
 
 T = TypeVar("T")
 
-TIMEOUT = (5.0, 30.0)  # seconds to connect, seconds between two bytes of the answer
+TIMEOUT = (5.0, 10.0)  # seconds to connect, seconds between two bytes of the answer
 
 
 def is_loopback(url: str) -> bool:

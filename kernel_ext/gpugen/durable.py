@@ -41,7 +41,7 @@ def outputs_of(ending: Ending) -> tuple[Output, Output | None]:
         return failure_output(ending.task, ending.error or TaskFailed("No image was drawn.")), None
     return picture_output(ending), Output(
         # the picture's own text says it all, hence none here
-        {"text/html": kept_markup.caption(ending.task, ending.elapsed), "text/plain": ""}
+        {"text/html": kept_markup.caption(ending.task, ending.elapsed, ending.warnings), "text/plain": ""}
     )
 
 
@@ -69,10 +69,10 @@ EMPTY = Output({"text/html": "", "text/plain": ""})
 
 
 def description(ending: Ending) -> str:
-    """Prompt, settings with seed, outcome and task in three lines."""
+    """Prompt, settings with seed, outcome and task in three lines, then what the worker warned of."""
     task = ending.task
     last = f"{outcome(task, ending.elapsed)} · task {task.id}"
-    return f"{headline(task.request.prompt)}\n{settings(task.request)}\n{last}"
+    return "\n".join((headline(task.request.prompt), settings(task.request), last, *ending.warnings))
 
 
 def _record(task: Task) -> dict[str, Any]:

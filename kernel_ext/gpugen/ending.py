@@ -15,12 +15,14 @@ class Ending(Struct, frozen=True, kw_only=True):
         pngs: the finished images in order; fewer than asked for when it was canceled or failed.
         error: why it did not succeed; None if it did.
         elapsed: seconds the user waited.
+        warnings: what the worker warned of.
     """
 
     task: Task
     pngs: tuple[bytes, ...]
     error: GpugenError | None
     elapsed: float
+    warnings: tuple[str, ...] = ()
 
 
 class Cancelled(KeyboardInterrupt):

@@ -25,11 +25,12 @@ _CARD = (
 )
 
 
-def caption(task: Task, elapsed: float | None = None) -> str:
+def caption(task: Task, elapsed: float | None = None, warnings: tuple[str, ...] = ()) -> str:
     """The lines under the finished picture."""
     tone = _GOOD if task.state == "succeeded" else _WARN
     last = f'<span style="{tone}">{escape(outcome(task, elapsed))}</span> · task {escape(task.id)}'
-    return _box(f"{_TEXT}; margin-top: 4px", *_what(task), _line(_QUIET, last))
+    warned = (_line(_WARN, escape(warning)) for warning in warnings)
+    return _box(f"{_TEXT}; margin-top: 4px", *_what(task), _line(_QUIET, last), *warned)
 
 
 def failure(task: Task, error: GpugenError) -> str:

@@ -39,6 +39,9 @@ def note(status: Status) -> str:
     """A small remark beside the button; empty if there is nothing to say."""
     if status.degraded:
         return f'<div class="gpugen-note" title="{escape(status.degraded)}">{escape(status.degraded)}</div>'
+    if status.warnings:
+        warning = escape(status.warnings[-1])
+        return f'<div class="gpugen-note" title="{warning}">{warning}</div>'
     eta = status.task.eta_seconds
     if status.fraction is None and eta is not None and eta >= 10:
         return f'<div class="gpugen-quiet">about {clock(eta)} in all</div>'

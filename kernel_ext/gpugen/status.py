@@ -10,6 +10,7 @@ from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.events import (
     Event,
     ImageEvent,
+    LogEvent,
     NoticeEvent,
     PhaseEvent,
     PreviewEvent,
@@ -43,6 +44,7 @@ class Status:
         previews: what unfinished images look like, small, by index.
         images: the PNG bytes of finished images by index; whoever fetches them puts them here.
         canceling: somebody here asked for it to stop.
+        warnings: what the worker warned of, such as words of the prompt that it cannot read; each once.
         degraded: a sentence if live updates do not come through; progress then arrives late.
     """
 
@@ -56,6 +58,7 @@ class Status:
         self.images: dict[int, bytes] = {}
         self.announced: set[int] = set()
         self.canceling = False
+        self.warnings: list[str] = []
         self.degraded = ""
         self.failure: GpugenError | None = None
         self._clock = clock
@@ -65,7 +68,9 @@ class Status:
 
     def apply(self, event: Event) -> None:
         """Take in `event`; one that the last snapshot contains already is old news."""
-        if isinstance(event, SnapshotEvent):
+        if isinstance(event, LogEvent):
+            self._warn(event)  # no snapshot tells of it
+        elif isinstance(event, SnapshotEvent):
             self._seen = event.seq
             self._take(event.data)
         elif getattr(event, "seq", self._seen + 1) > self._seen:
@@ -85,6 +90,10 @@ class Status:
                 self._announce(event.index)
             case NoticeEvent():
                 self.degraded = event.message if event.code in _DEGRADED else ""
+
+    def _warn(self, event: LogEvent) -> None:
+        if event.level in {"warning", "error"} and event.message not in self.warnings:
+            self.warnings.append(event.message)
 
     def _change(self, state: State) -> None:
         if state not in TERMINAL:
@@ -143,8 +152,7 @@ class Status:
         if self.progress is None:
             return None
         steps = self.progress.steps * self.task.request.n
-        handed_over = self.progress.image in self.announced
-        done = len(self.announced) * self.progress.steps if handed_over else self._steps_done
+        done = len(self.announced) * self.progress.steps if self._handed_over else self._steps_done
         return min(1.0, done / steps)
 
     @property
@@ -163,7 +171,7 @@ class Status:
         """What is going on, in words."""
         if self.canceling or self.phase == "canceling":
             return _SENTENCES["canceling"]
-        if self.phase == "drawing" and self.progress is not None:
+        if self.phase == "drawing" and self.progress is not None and not self._handed_over:
             return self._step_sentence()
         return self.text[:1].upper() + self.text[1:] or self._waiting_sentence()
 
@@ -180,6 +188,11 @@ class Status:
         words = f"{which} {self.progress.step} of {self.progress.steps}"
         pace = self.progress.seconds_per_step
         return f"{words} · {pace:.2g} s a step" if pace else words
+
+    @property
+    def _handed_over(self) -> bool:
+        """Whether the last progress is that of an image which is finished by now."""
+        return self.progress is not None and self.progress.image in self.announced
 
     @property
     def _steps_done(self) -> int:

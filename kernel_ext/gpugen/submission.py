@@ -128,6 +128,7 @@ class Submission:
             pngs=tuple(png for _, png in sorted(self.status.images.items())),
             error=error,
             elapsed=self.status.elapsed,
+            warnings=tuple(self.status.warnings),
         )
 
     def _interrupted(self) -> Cancelled:

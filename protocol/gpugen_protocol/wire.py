@@ -17,8 +17,17 @@ _FIELD = re.compile(r"`(?P<name>[^`]+)`")
 
 
 def encode(value: Any) -> bytes:
-    """`value` as JSON."""
-    return _encoder.encode(value)
+    """`value` as JSON.
+
+    Raises:
+        InvalidRequest: a text is not valid Unicode, as an argument in another encoding is not.
+    """
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            "A text is not valid Unicode.", hint="Is the terminal's encoding UTF-8?"
+        ) from None
 
 
 def decode(body: bytes | str, kind: type[T]) -> T:

@@ -53,11 +53,21 @@ def _until_state(tasks, task, state):
 
 
 def _worker_pid(environ):
-    command = "gpugen_worker"
+    """The worker's, not that of the guard which started it with the same words."""
     found = [
-        p.pid for p in _family(_pid(environ)) if command in p.cmdline() and "guard.py" not in p.cmdline()[3]
+        p.pid
+        for p in _family(_pid(environ))
+        if "gpugen_worker" in (words := _words(p)) and "guard.py" not in words[3]
     ]
     return found[0] if found else None
+
+
+def _words(process):
+    """Its command line; none if it ends just now."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def test_a_prompt_becomes_an_image_and_says_meanwhile_what_happens(environ):

@@ -75,3 +75,7 @@ def test_the_style_sheet_of_the_card_is_whole() -> None:
     css = markup.style()
     assert css.startswith("<style>")
     assert css.count("{") == css.count("}") > 10
+
+
+def test_what_the_worker_warned_of_stays_under_the_picture() -> None:
+    assert "Not read: &lt;b&gt;" in kept_markup.caption(task(), 1.0, ("Not read: <b>",))

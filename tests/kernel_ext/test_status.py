@@ -10,6 +10,7 @@ import pytest
 from gpugen.status import Status
 from gpugen_protocol.events import (
     ImageEvent,
+    LogEvent,
     NoticeEvent,
     PhaseEvent,
     PreviewEvent,
@@ -97,6 +98,17 @@ def test_a_handed_over_image_counts_once() -> None:
 def test_the_next_image_is_drawing_again_after_one_was_handed_over() -> None:
     status = after(phase("drawing"), step(20), phase("uploading"), image(0), step(1, image=1), n=2)
     assert status.sentence.startswith("Image 2 of 2, step 1 of 20")
+
+
+def test_the_steps_of_an_image_are_not_said_of_the_next_one() -> None:
+    status = after(step(20), image(0), phase("drawing", "Drawing image 2 of 4"), n=4)
+    assert status.sentence == "Drawing image 2 of 4"
+
+
+def test_a_warning_of_the_worker_is_kept_once_even_if_a_snapshot_is_newer() -> None:
+    warning = LogEvent(**COMMON, seq=2, level="warning", message="Not read: and a bike")
+    snapshot = SnapshotEvent(**COMMON, seq=5, data=task())
+    assert after(snapshot, warning, warning).warnings == ["Not read: and a bike"]
 
 
 def test_images_drawn_together_never_fill_the_bar_beyond_its_end() -> None:

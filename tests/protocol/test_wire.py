@@ -40,3 +40,8 @@ def test_a_body_nested_too_deeply_is_refused_like_any_other_bad_one():
     deep = b'{"type": "phase", "phase": "loading", "data": {"a": ' + b"[" * 20_000 + b"]" * 20_000 + b"}}"
     with pytest.raises(InvalidRequest, match="too deeply"):
         wire.decode(deep, PhaseReport)
+
+
+def test_text_that_is_not_unicode_is_refused_in_words():
+    with pytest.raises(InvalidRequest, match="not valid Unicode"):
+        wire.encode(TaskRequest(prompt="caf\udce9"))

@@ -31,18 +31,30 @@ class View(Protocol):
 def follow(client: Client, task: Task) -> None:
     """Show the task until it is finished; Ctrl-C cancels it on the server, a second one leaves at once."""
     view: View = Bar() if sys.stderr.isatty() else Lines()
+    status = Status(task.record)
     try:
         with contextlib.closing(view):
-            _show_until_end(task, view)
+            _show_until_end(task, status, view)
     except KeyboardInterrupt:
         click.echo(f"\nCanceling task {task.id} ...", err=True)
         task.cancel_and_wait(_CANCEL_PATIENCE)
+        _tell_finished(task)
         raise
+    finally:
+        for warning in status.warnings:
+            click.echo(f"Warning: {clean(warning)}", err=True)
     task.refresh()
 
 
-def _show_until_end(task: Task, view: View) -> None:
-    status = Status(task.record)
+def _tell_finished(task: Task) -> None:
+    finished = len(task.record.images)
+    if finished:
+        click.echo(
+            f"{finished} of {task.record.request.n} images were finished: gpugen images {task.id}", err=True
+        )
+
+
+def _show_until_end(task: Task, status: Status, view: View) -> None:
     with contextlib.closing(task.watch()) as watch:
         while not watch.done:
             event = watch.get(_EVERY)
