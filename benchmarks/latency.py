@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import multiprocessing
 import tempfile
 import time
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.figures import Figure, median, spread
 from benchmarks.processes import RunningServer, server
 from gpugen_client.claims import WorkerApi
 from gpugen_client.connection import Connection
-from gpugen_client.tasks import Tasks
 from gpugen_client.updates import Updates, Watch
+from gpugen_protocol import paths, wire
 from gpugen_protocol.events import (
     Event,
     LogEvent,
@@ -24,7 +26,8 @@ from gpugen_protocol.events import (
     SnapshotEvent,
 )
 from gpugen_protocol.request import TaskRequest
-from gpugen_protocol.worker import ClaimRequest, Failure, SessionRequest
+from gpugen_protocol.task import Task
+from gpugen_protocol.worker import ClaimRequest, Failure, Leases, SessionRequest
 
 ROUNDS = 60
 REQUEST = TaskRequest(prompt="a slice of pizza", width=64, height=64, steps=1)
@@ -85,7 +88,7 @@ class _Probe:
         self.live: list[float] = []
         self.numbered: list[float] = []
         connection = Connection(running.url, running.user_token)
-        self._tasks = Tasks(connection)
+        self._plain = _Plain(running.url, running.user_token)
         self._updates = Updates(connection)
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
@@ -100,7 +103,7 @@ class _Probe:
         self._pipe.send("claim")
         time.sleep(0.03)  # lets the claim reach the server: the figure is about an idle worker
         start = time.perf_counter()  # the same clock in all processes of a machine
-        task = self._tasks.submit(REQUEST)
+        task = wire.decode(self._plain.post(paths.TASKS(), wire.encode(REQUEST)), Task)
         self.claims.append((self._pipe.recv() - start) * 1000)
         self._follow(task.id)
 
@@ -127,17 +130,33 @@ class _Probe:
         return (seen - self._pipe.recv()) * 1000
 
 
+class _Plain:
+    """One kept connection of the standard library: the server is measured, not a client's comfort."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc)
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def post(self, path: str, body: bytes) -> bytes:
+        """The body of the answer."""
+        self._connection.request("POST", path, body, self._headers)
+        return self._connection.getresponse().read()
+
+
 def _work(url: str, token: str, pipe: Pipe) -> None:
     """The worker: does what the pipe says, and tells when."""
     api = WorkerApi(url, token)
-    api.open_session(SessionRequest(name="bench", models=("emoji",), version="0"))
+    session = api.open_session(SessionRequest(name="bench", models=("emoji",), version="0"))
+    plain = _Plain(url, session.token)
+    claim = wire.encode(ClaimRequest(wait_seconds=10, models=("emoji",)))
     pipe.send("ready")
     lease = ""
     while (order := pipe.recv()) != "leave":
         start = time.perf_counter()
         if order == "claim":
-            lease = api.claim(ClaimRequest(wait_seconds=10, models=("emoji",)))[0].id
+            answer = plain.post(paths.WORKER_CLAIMS(), claim)
             start = time.perf_counter()
+            lease = wire.decode(answer, Leases).leases[0].id
         elif order == "fail":
             api.fail(lease, Failure(code="error", message="measured"))
         else:
