@@ -12,12 +12,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import psutil
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
-from gpugen_client import runtime
+from gpugen_client import address, runtime
 from gpugen_client.connection import Connection
 from gpugen_client.tasks import Tasks
 from gpugen_protocol import __version__, places
@@ -115,6 +116,7 @@ def _mismatch(known: RuntimeFile) -> VersionMismatch:
 def _start(data: Path, environ: Mapping[str, str]) -> RuntimeFile:
     log = data / "logs" / "server.log"
     try:
+        places.runtime_file(data).unlink(missing_ok=True)  # a dead one's: the next answers at its address
         begin = _make_room(log)
         process = _spawn(data, log, environ)
     except OSError as error:
@@ -124,6 +126,7 @@ def _start(data: Path, environ: Mapping[str, str]) -> RuntimeFile:
     while time.monotonic() < deadline:
         known = runtime.look(places.runtime_file(data))
         if known is not None:
+            address.remember(data, known.url)
             return known
         if process.returncode is not None:
             raise _failure(_last_words(log, begin), log)
@@ -144,9 +147,10 @@ def _make_room(log: Path) -> int:
 def _spawn(data: Path, log: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     if not sys.executable:
         raise LocalServerFailed("This Python does not know its own program.", hint="Start `gpugen serve`.")
+    port = urlsplit(address.reserve(data)).port
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "gpugen_server", "--private"],
+            [sys.executable, "-P", "-m", "gpugen_server", "--private", "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

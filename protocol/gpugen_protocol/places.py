@@ -27,6 +27,16 @@ def runtime_file(data: Path) -> Path:
     return data / "server.json"
 
 
+def token_file(data: Path) -> Path:
+    """The 0600 file with the user token of the private server of `data`, while one runs."""
+    return data / "user-token"
+
+
+def addresses_file(data: Path) -> Path:
+    """The file with every address that the private server of `data` has had, the present one last."""
+    return data / "addresses"
+
+
 def registry_files(environ: Mapping[str, str]) -> tuple[Path, Path]:
     """The files whose `[models.*]` tables extend the shipped registry, in order."""
     return data_dir(environ) / "models.toml", config_file(environ)

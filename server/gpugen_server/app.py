@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -103,15 +105,15 @@ class Server:
             OSError: the address cannot be listened on.
             GpugenError: a part cannot start; the sentence says why.
         """
-        sockets = bind_sockets(self.settings.port, self.settings.host)
+        sockets = _bind(self.settings)
         self.port = sockets[0].getsockname()[1]
         try:
             await self.database.start()
             await self._services.off_loop(self._services.images.prepare)
             await self.database.run(reap.spare, self.settings.lease_seconds)
         except BaseException:
-            for socket in sockets:
-                socket.close()
+            for listener in sockets:
+                listener.close()
             raise
         await self._bus.start()
         self._background = [asyncio.create_task(work) for work in (self._reap_forever(), self._sweep())]
@@ -128,8 +130,8 @@ class Server:
         if self._http is not None:
             self._http.stop()
             self._dispatcher.close()
-            for socket in list(self._services.sockets):
-                socket.close(1001, "the server stops")
+            for watcher in list(self._services.sockets):
+                watcher.close(1001, "the server stops")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_SECONDS):
                     await self._services.idle()
@@ -170,3 +172,13 @@ class Server:
                 await off_loop(images.remove, useless)
         except Exception as error:  # it is tidying up: the next start tries again
             Complaints(log).log("useless image files could not be removed", error)
+
+
+def _bind(settings: Settings) -> list[socket.socket]:
+    """A private server is found by its runtime file: when its usual port is taken, any other will do."""
+    try:
+        return bind_sockets(settings.port, settings.host)
+    except OSError as error:
+        if not settings.private or error.errno != errno.EADDRINUSE:
+            raise
+        return bind_sockets(0, settings.host)

@@ -45,8 +45,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str], ready_file: Path |
     Raises:
         GpugenError: it cannot serve; the sentence says why and what to do.
     """
-    private = {"host": "127.0.0.1", "port": 0, "autoscaler": "local"} if flags.get("private") else {}
-    settings = settings_module.read({**flags, **private}, environ)
+    settings = settings_module.read(_private(flags) if flags.get("private") else flags, environ)
     os.umask(0o077)
     log.configure(settings.log_format)
     if settings.private:
@@ -54,6 +53,11 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str], ready_file: Path |
     data_directory.prepare(settings)
     with data_directory.held(settings), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(settings, environ, ready_file))
+
+
+def _private(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What does not depend on environment and config file: they describe the server for everybody."""
+    return {**flags, "host": "127.0.0.1", "port": flags.get("port") or 0, "autoscaler": "local"}
 
 
 async def serve(settings: Settings, environ: Mapping[str, str], ready_file: Path | None) -> None:
@@ -176,6 +180,7 @@ def _announce(
             prefix=sys.prefix,
             started_at=rfc3339(time.time()),
         )
+        _publish(places.token_file(settings.data), keys.user.encode(), stack)
         _publish(places.runtime_file(settings.data), wire.encode(runtime), stack)
     if ready_file is not None:
         _publish(ready_file, wire.encode({"url": url, "pid": os.getpid()}), stack)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from gpugen_client.access import connect, is_named
+from gpugen_client import address
+from gpugen_client.access import connect
+from gpugen_client.named import is_named
 from gpugen_protocol.errors import Misconfigured, ServerUnreachable
 
 URL = "http://gpu-server:8787"
@@ -101,3 +103,10 @@ def test_a_server_is_named_by_the_environment_or_the_file(environ, tmp_path):
     assert is_named({**environ, "GPUGEN_URL": URL})
     (tmp_path / "gpugen.toml").write_text('[client]\nurl = "http://file:1"\n')
     assert is_named(environ)
+
+
+def test_the_private_servers_own_address_names_no_other_server(environ, tmp_path):
+    environ["GPUGEN_URL"] = address.reserve(tmp_path / "data")
+    assert not is_named(environ)
+    with pytest.raises(ServerUnreachable, match="No gpugen server is running"):
+        connect(environ=environ, start=False)

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import msgspec
 import psutil
@@ -14,8 +16,8 @@ from filelock import FileLock, Timeout
 from tests.fakes import until
 from tests.server.programs import environment
 
-from gpugen_client import private_server, runtime
-from gpugen_client.access import PrivateConnection
+from gpugen_client import address, private_server, runtime
+from gpugen_client.access import PrivateConnection, connect
 from gpugen_client.connection import Connection
 from gpugen_client.private_server import find, find_or_start
 from gpugen_client.tasks import Tasks
@@ -106,6 +108,30 @@ def test_a_server_that_was_killed_is_replaced(environ):
     second = find_or_start(environ)
     assert second.pid != first.pid
     assert second.token != first.token
+
+
+def test_the_next_server_listens_where_the_last_one_did(environ):
+    told = address.reserve(places.data_dir(environ))
+    first = find_or_start(environ)
+    token_file = places.token_file(places.data_dir(environ))
+    assert first.url == told
+    assert token_file.read_text() == first.token
+    assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
+    os.kill(first.pid, signal.SIGKILL)
+    until(lambda: not runtime.process_lives(first.pid))
+    assert find_or_start(environ).url == told
+    script = Connection(told, token_file.read_text())  # one that knows an address and a token, no more
+    assert Tasks(script).stats().tasks == {}
+
+
+def test_a_port_that_a_stranger_took_is_replaced_and_the_old_address_still_leads_there(environ):
+    told = address.reserve(places.data_dir(environ))
+    with socket.create_server(("127.0.0.1", urlsplit(told).port)):
+        started = find_or_start(environ)
+        assert started.url != told
+        found = connect(environ={**environ, "GPUGEN_URL": told})
+    assert (found.url, found.token) == (started.url, started.token)
+    assert address.reserve(places.data_dir(environ)) == started.url
 
 
 def test_a_process_that_got_the_old_servers_number_is_not_taken_for_it(environ):

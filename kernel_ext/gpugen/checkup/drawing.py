@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gpugen.checkup.finding import Environ, Finding, fail, ok, warn
-from gpugen_client.access import is_named
+from gpugen_client.named import is_named
 from gpugen_protocol import models
 
 PATIENCE = 60.0  # seconds torch may take to be imported on a cold disk

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from gpugen.checkup.finding import Environ, Finding, fail, ok, warn
-from gpugen_client.access import is_named
+from gpugen_client.named import is_named
 from gpugen_protocol import __version__, models, places
 from gpugen_protocol.errors import Misconfigured
 

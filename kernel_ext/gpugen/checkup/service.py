@@ -12,8 +12,9 @@ import msgspec
 import requests
 
 from gpugen.checkup.finding import Environ, Finding, fail, ok, warn
-from gpugen_client.access import connect, is_named
+from gpugen_client.access import connect
 from gpugen_client.connection import Connection
+from gpugen_client.named import is_named
 from gpugen_client.tasks import Tasks
 from gpugen_protocol import __version__, paths
 from gpugen_protocol.errors import Forbidden, GpugenError, ServerUnreachable, Unauthorized, Unavailable
