@@ -51,7 +51,7 @@ async def test_kernels_know_the_server_before_it_runs_and_after_it_was_replaced(
 
     body = json.dumps({"prompt": "a cat", "model": "emoji"})
     from_the_panel = json.loads((await jp_fetch(*API, "tasks", method="POST", body=body)).body)
-    token = Path(env["GPUGEN_TOKEN_FILE"]).read_text(encoding="utf-8")
+    token = await asyncio.to_thread(Path(env["GPUGEN_TOKEN_FILE"]).read_text)
     script = Tasks(Connection(env["GPUGEN_URL"], token))  # knows what any HTTP client could know
     assert (await asyncio.to_thread(script.get, from_the_panel["id"])).user == "local"
 
