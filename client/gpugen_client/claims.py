@@ -6,6 +6,7 @@ from gpugen_client.connection import Connection
 from gpugen_protocol import paths, wire
 from gpugen_protocol.events import Report
 from gpugen_protocol.worker import (
+    REVISION_HEADER,
     Beat,
     ClaimRequest,
     Completion,
@@ -55,12 +56,15 @@ class WorkerApi:
             self._use_token(beat.token)
         return beat
 
-    def upload(self, lease: str, index: int, png: bytes) -> None:
-        """Hand over image `index`, as soon as it is ready."""
+    def input(self, lease: str, wanted: str) -> bytes:
+        """The PNG bytes of an image that the task starts from."""
+        return self._connection.send("GET", paths.LEASE_INPUT(lease=lease, id=wanted)).content
+
+    def upload(self, lease: str, index: int, png: bytes, revision: str = "") -> None:
+        """Hand over image `index`, as soon as it is ready; `revision` says of which weights it is."""
         path = paths.LEASE_IMAGE(lease=lease, index=index)
-        self._connection.send(
-            "PUT", path, data=png, headers={"Content-Type": "image/png"}, timeout=(5.0, 120.0)
-        )
+        headers = {"Content-Type": "image/png", **({REVISION_HEADER: revision} if revision else {})}
+        self._connection.send("PUT", path, data=png, headers=headers, timeout=(5.0, 120.0))
 
     def complete(self, lease: str, completion: Completion) -> tuple[Lease, ...]:
         """The task is done; gives the next leases if `completion.claim` asked for them."""

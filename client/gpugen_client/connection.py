@@ -148,6 +148,7 @@ class Connection:
             backoff_jitter=0.1,
             status_forcelist=(502, 503, 504),
             allowed_methods=None,  # every write of our API may be sent twice: see Idempotency-Key and leases
+            respect_retry_after_header=False,  # a person who is told to wait must hear it, not hang
             raise_on_status=False,
         )
         for scheme in ("http://", "https://"):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 
 from gpugen_client.connection import Connection
-from gpugen_protocol import paths
+from gpugen_protocol import paths, wire
 from gpugen_protocol.events import EventPage
 from gpugen_protocol.health import Health, Stats
 from gpugen_protocol.models import ModelList
 from gpugen_protocol.request import TaskRequest
-from gpugen_protocol.task import Task, TaskPage
+from gpugen_protocol.task import Input, Task, TaskPage
 from gpugen_protocol.worker import WorkerList
 
 
@@ -54,6 +54,17 @@ class Tasks:
     def image(self, task: str, index: int) -> bytes:
         """The PNG bytes of image `index`."""
         return self.connection.send("GET", paths.TASK_IMAGE(id=task, index=index)).content
+
+    def add_input(self, image: bytes) -> Input:
+        """Send an image (PNG, JPEG or WebP) that tasks may start from; sent again it is the same input."""
+        response = self.connection.send(
+            "POST",
+            paths.INPUTS(),
+            data=image,
+            headers={"Content-Type": "application/octet-stream"},
+            timeout=(5.0, 60.0),
+        )
+        return wire.decode(response.content, Input)
 
     def models(self) -> ModelList:
         """The models the server knows."""

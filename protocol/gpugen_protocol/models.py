@@ -52,6 +52,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         size_multiple: width and height must be multiples of it, in pixels.
         max_prompt_tokens: what the text encoder reads; the rest of a prompt is cut. 0: not known.
         negative: whether a negative prompt has an effect.
+        img2img: whether it can start from an image.
+        inpaint: whether it can draw a masked part of an image anew.
         memory_bytes: what the pipeline needs on a GPU at its default size; 0: not known.
     """
 
@@ -75,6 +77,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     size_multiple: Annotated[int, Meta(ge=8, multiple_of=8)] = 8
     max_prompt_tokens: int = 77
     negative: bool = True
+    img2img: bool = True
+    inpaint: bool = True
     memory_bytes: int = 0
 
     def __post_init__(self) -> None:
@@ -139,9 +143,18 @@ class Registry:
             seed=seed if request.seed is None else request.seed,
             n=request.n,
             scheduler=request.scheduler or model.scheduler,
+            init_image=request.init_image,
+            mask_image=request.mask_image,
+            strength=_strength(request),
         )
         _check_served(resolved, model)
         return resolved
+
+
+def _strength(request: TaskRequest) -> float | None:
+    if request.init_image is None or request.strength is not None:
+        return request.strength
+    return 1.0 if request.mask_image else 0.6
 
 
 def _check_served(request: ResolvedRequest, model: Model) -> None:
@@ -153,10 +166,28 @@ def _check_served(request: ResolvedRequest, model: Model) -> None:
             hint=f"It knows {', '.join(model.schedulers)}.",
             errors=(FieldError("scheduler", "is not supported by this model"),),
         )
+    _check_start(request, model)
     if request.cost > MAX_COST:
         raise TooCostly(
             f"width * height * steps * n is {request.cost:,}, more than the {MAX_COST:,} one task may have.",
             hint="Ask for fewer images, fewer steps or a smaller size.",
+        )
+
+
+def _check_start(request: ResolvedRequest, model: Model) -> None:
+    if (request.init_image and not model.img2img) or (request.mask_image and not model.inpaint):
+        field = "init_image" if not model.img2img else "mask_image"
+        what = "start from an image" if not model.img2img else "draw a part of an image anew"
+        raise NotSupported(
+            f"{model.name} cannot {what}.",
+            hint="Choose another model, or leave the image out.",
+            errors=(FieldError(field, "is not supported by this model"),),
+        )
+    if request.drawn_steps < 1:
+        raise InvalidRequest(
+            f"{request.steps} steps at strength {request.strength:g} leave no step to draw.",
+            hint="Ask for more steps, or a higher strength.",
+            errors=(FieldError("strength", "leaves no step to draw"),),
         )
 
 

@@ -28,13 +28,18 @@ class Recipe(Struct, frozen=True, kw_only=True):
     index: int
     task: str
     gpugen: str
+    init_image: str | None = None
+    mask_image: str | None = None
+    strength: float | None = None
     reported: dict[str, str] = {}
 
     def parameters(self) -> str:
         """The recipe as the text that AUTOMATIC1111's web UI writes and many tools read."""
         negative = f"\nNegative prompt: {self.negative_prompt}" if self.negative_prompt else ""
+        strength = f"Denoising strength: {self.strength:g}, " if self.strength is not None else ""
         return (
             f"{self.prompt}{negative}\n"
             f"Steps: {self.steps}, Sampler: {self.scheduler}, CFG scale: {self.guidance:g}, "
-            f"Seed: {self.seed}, Size: {self.width}x{self.height}, Model: {self.model}, Version: gpugen"
+            f"Seed: {self.seed}, Size: {self.width}x{self.height}, Model: {self.model}, "
+            f"{strength}Version: gpugen"
         )

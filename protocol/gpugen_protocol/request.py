@@ -21,6 +21,12 @@ Guidance = Annotated[float, Meta(ge=0, le=30, description="Classifier-free guida
 Seed = Annotated[int, Meta(ge=0, le=MAX_SEED, description="Image k starts from the noise of seed + k.")]
 Count = Annotated[int, Meta(ge=1, le=16, description="How many images.")]
 Priority = Annotated[int, Meta(ge=-100, le=100, description="Higher goes first.")]
+InputId = Annotated[
+    str, Meta(pattern=r"^[0-9a-hjkmnp-tv-z]{26}$", description="An image sent to /inputs before.")
+]
+Strength = Annotated[
+    float, Meta(gt=0, le=1, description="How much of the starting image is drawn anew: 1 is all of it.")
+]
 GroupName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 SchedulerName = Literal[
     "ddim", "dpm++", "dpm++-karras", "euler", "euler-a", "flow-euler", "heun", "lcm", "pndm", "unipc"
@@ -42,9 +48,13 @@ class TaskRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     scheduler: SchedulerName | None = None
     priority: Priority = 0
     group: GroupName | None = None
+    init_image: InputId | None = None
+    mask_image: InputId | None = None
+    strength: Strength | None = None
 
     def __post_init__(self) -> None:
         _check_last_seed(self.seed, self.n)
+        _check_start(self)
 
 
 class ResolvedRequest(Struct, frozen=True, kw_only=True):
@@ -60,14 +70,28 @@ class ResolvedRequest(Struct, frozen=True, kw_only=True):
     seed: Seed
     n: Count
     scheduler: SchedulerName
+    init_image: InputId | None = None
+    mask_image: InputId | None = None
+    strength: Strength | None = None
 
     def __post_init__(self) -> None:
         _check_last_seed(self.seed, self.n)
+        _check_start(self)
 
     @property
     def cost(self) -> int:
         """The work it asks for, in pixel steps: width * height * steps * n."""
         return self.width * self.height * self.steps * self.n
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The ids of the images it starts from: none, the image, or the image and its mask."""
+        return tuple(filter(None, (self.init_image, self.mask_image)))
+
+    @property
+    def drawn_steps(self) -> int:
+        """The steps that are taken: an image to start from stands for the first of them."""
+        return self.steps if self.strength is None else int(self.steps * self.strength)
 
     @property
     def seeds(self) -> range:
@@ -78,3 +102,8 @@ class ResolvedRequest(Struct, frozen=True, kw_only=True):
 def _check_last_seed(seed: int | None, n: int) -> None:
     if seed is not None and seed + n - 1 > MAX_SEED:
         raise ValueError(f"seed + n - 1 must not exceed {MAX_SEED}")
+
+
+def _check_start(request: TaskRequest | ResolvedRequest) -> None:
+    if request.init_image is None and (request.mask_image or request.strength) is not None:
+        raise ValueError("mask_image and strength need an init_image")

@@ -28,6 +28,16 @@ class Image(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Input(Struct, frozen=True, kw_only=True):
+    """An image that tasks may start from, as the server keeps it."""
+
+    id: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
 class TaskFailure(Struct, frozen=True, kw_only=True):
     """Why a task failed: a stable code, one sentence, what to do next."""
 

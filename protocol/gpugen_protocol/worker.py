@@ -9,9 +9,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from gpugen_protocol.events import Report
 from gpugen_protocol.request import ModelName, ResolvedRequest
 
-PROTOCOL_VERSION = 1  # raised when an older worker can no longer be served
+PROTOCOL_VERSION = 2  # raised when an older worker can no longer be served
 
 ShortText = Annotated[str, Meta(max_length=200)]
+REVISION_HEADER = "Gpugen-Revision"  # of an upload: which weights of the model have drawn it
 MAX_REPORTS = 200  # in one post
 
 FailureCode = Literal[

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,13 +23,14 @@ from gpugen_server.events.hub import Hub
 from gpugen_server.images import accept
 from gpugen_server.images.codec import max_upload
 from gpugen_server.images.directory import Directory
-from gpugen_server.queue import reap
+from gpugen_server.queue import inputs, reap
 from gpugen_server.settings import Settings
 from gpugen_server.tokens.gate import Gate
 from gpugen_server.web.application import make_application
 from gpugen_server.web.dispatch import Dispatcher
 from gpugen_server.web.services import Services
 
+TIDY_SECONDS = 3600.0  # between two looks for inputs that nobody needs
 STOP_SECONDS = 5.0  # for requests that are being answered when the server stops
 IMAGE_THREADS = 2
 _LARGEST_BODY = max_upload(2048, 2048)
@@ -116,7 +117,7 @@ class Server:
                 listener.close()
             raise
         await self._bus.start()
-        self._background = [asyncio.create_task(work) for work in (self._reap_forever(), self._sweep())]
+        self._background = [asyncio.create_task(work) for work in self._chores()]
         self._http = HTTPServer(
             make_application(self._services),
             max_body_size=_LARGEST_BODY,
@@ -151,6 +152,20 @@ class Server:
     def _queued(self) -> None:
         for callback in self._on_queued:
             callback()
+
+    def _chores(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        return self._reap_forever(), self._sweep(), self._forget_inputs()
+
+    async def _forget_inputs(self) -> None:
+        """Remove images that tasks could have started from, but none did."""
+        complaints = Complaints(log)
+        while True:
+            try:
+                useless = await self.database.run(inputs.forget)
+                await self._services.off_loop(self._services.images.remove, useless)
+            except Exception as error:  # it is tidying up: the next look tries again
+                complaints.log("unused inputs could not be removed", error)
+            await asyncio.sleep(TIDY_SECONDS)
 
     async def _reap_forever(self) -> None:
         """Claims take expired leases back themselves; this is for when nobody claims."""

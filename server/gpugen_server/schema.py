@@ -13,8 +13,22 @@ def _first(database: Any) -> None:
     tables.create(database)
 
 
+def _inputs(database: Any) -> None:
+    """Images that tasks start from."""
+    for statement in (
+        "CREATE TABLE inputs (id TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, width INTEGER NOT NULL,"
+        " height INTEGER NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, file TEXT NOT NULL,"
+        " used_at DOUBLE PRECISION NOT NULL)",
+        "CREATE UNIQUE INDEX inputs_content ON inputs (owner, sha256)",
+        "CREATE TABLE task_inputs (task_num INTEGER NOT NULL, input TEXT NOT NULL,"
+        " PRIMARY KEY (task_num, input))",
+        "CREATE INDEX task_inputs_input ON task_inputs (input)",
+    ):
+        database.execute_sql(statement)
+
+
 # Step k turns version k into version k + 1. A step that was released is never edited: append a new one.
-MIGRATIONS: tuple[Callable[[Any], None], ...] = (_first,)
+MIGRATIONS: tuple[Callable[[Any], None], ...] = (_first, _inputs)
 VERSION = len(MIGRATIONS)
 
 

@@ -17,7 +17,7 @@ from tests.worker.recording import Recording
 from gpugen_protocol.models import Model, parse_registry
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_worker.diffusion import DiffusionGenerator
-from gpugen_worker.generator import DrawingFailed, Interrupted
+from gpugen_worker.generator import NOISE, DrawingFailed, Interrupted, Start
 
 FAMILIES = ("sd", "sdxl", "sd3", "flux", "qwen-image", "z-image")
 BATCH_TOLERANCE = 2  # of 255; measured: 1 on the bundled model, 20 steps, batches of 1 and 4
@@ -34,13 +34,17 @@ def draw(
     generators: dict[tuple[str, int], DiffusionGenerator] = {}
 
     def draw(
-        family: str, batch: int = 1, observer: Recording | None = None, **request: Any
+        family: str,
+        batch: int = 1,
+        observer: Recording | None = None,
+        start: Start = NOISE,
+        **request: Any,
     ) -> tuple[list[np.ndarray], Recording]:
         model, observer = tiny_model(family), observer or Recording()
         key = (family, batch)
         if key not in generators:
             generators[key] = DiffusionGenerator((model,), data_dir=data, batch=batch)
-        images = generators[key].draw(a_request(model, **request), observer)
+        images = generators[key].draw(a_request(model, **request), observer, start)
         return [np.array(image) for image in images], observer
 
     return draw
@@ -66,6 +70,30 @@ def test_the_same_request_gives_the_same_pixels_and_image_k_is_the_image_of_its_
     assert np.array_equal([first, second], again)
     assert np.array_equal(second, alone)
     assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_image_to_start_from_stands_for_the_first_steps(draw: Any, family: str) -> None:
+    start = Start(Image.new("RGB", (32, 64), "red"))
+    asked = {"width": 32, "height": 64, "steps": 4, "init_image": "0" * 26, "strength": 0.5}
+    (first,), seen = draw(family, start=start, **asked)
+    assert first.shape == (64, 32, 3)
+    assert seen.steps == [(0, 1, 2), (0, 2, 2)]
+    (again,), _ = draw(family, start=start, **asked)
+    (other,), _ = draw(family, start=Start(Image.new("RGB", (32, 64), "blue")), **asked)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("family", [each for each in FAMILIES if each != "sd3"])  # insists on 16 channels
+def test_a_mask_says_where_it_draws(draw: Any, family: str) -> None:
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (32, 0, 64, 64))
+    start = Start(Image.new("RGB", (64, 64), "red"), mask)
+    ids = {"init_image": "0" * 26, "mask_image": "0" * 26, "strength": 1.0}
+    (image,), seen = draw(family, start=start, width=64, height=64, steps=3, **ids)
+    assert image.shape == (64, 64, 3)
+    assert seen.steps[-1] == (0, 3, 3)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -283,3 +311,16 @@ def test_every_scheduler_of_the_bundled_model_draws_pizza_on_clean_white(
     pixels = np.array(image)
     assert pixels[:8, :8].mean() > 245, "the corner is white"
     assert pixels[40:90, 40:90].mean() < 215, "the middle is not"
+
+
+def test_the_bundled_model_keeps_what_a_low_strength_leaves_of_an_image(bundled: Any, a_request: Any) -> None:
+    model, generator = bundled
+    (first,) = generator.draw(a_request(model, prompt="a red apple", steps=model.steps), Recording())
+    start = Start(first)
+    asked = a_request(
+        model, prompt="a red apple", steps=model.steps, seed=99, init_image="0" * 26, strength=0.2
+    )
+    (near,) = generator.draw(asked, Recording(), start)
+    (other,) = generator.draw(a_request(model, prompt="a red apple", steps=model.steps, seed=99), Recording())
+    original = np.array(first, dtype=int)
+    assert abs(np.array(near) - original).mean() < abs(np.array(other) - original).mean()

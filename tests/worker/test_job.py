@@ -12,7 +12,7 @@ from gpugen_client.claims import WorkerApi
 from gpugen_protocol import errors
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.worker import Completion, Failure, SessionRequest
-from gpugen_worker.generator import DrawingFailed, Observer
+from gpugen_worker.generator import DrawingFailed, Observer, Start
 from gpugen_worker.log import log
 from gpugen_worker.loop import Loop
 from gpugen_worker.session import ServerSession
@@ -27,7 +27,7 @@ class Scripted:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
 
-    def draw(self, request: ResolvedRequest, observer: Observer) -> Iterator[Image.Image]:
+    def draw(self, request: ResolvedRequest, observer: Observer, start: Start) -> Iterator[Image.Image]:
         observer.phase("drawing")
         observer.step(0, 1, 1, 0.1)
         yield Image.new("RGB", (request.width, request.height))

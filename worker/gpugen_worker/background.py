@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gpugen_protocol.errors import describe
 from gpugen_protocol.request import ResolvedRequest
-from gpugen_worker.generator import DrawingFailed, Generator, Observer
+from gpugen_worker.generator import NOISE, DrawingFailed, Generator, Observer, Start
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,7 +37,7 @@ class BackgroundGenerator:
             return ()
         return self._made.result().loaded
 
-    def draw(self, request: ResolvedRequest, observer: Observer) -> Iterator[Image]:
+    def draw(self, request: ResolvedRequest, observer: Observer, start: Start = NOISE) -> Iterator[Image]:
         """As `Generator.draw`; waits for the import first."""
         self._await(observer)
         failure = self._made.exception()
@@ -47,7 +47,7 @@ class BackgroundGenerator:
                 f"The worker's libraries do not load. {describe(failure)}",
                 hint="Install them anew: pip install --force-reinstall 'gpugen[worker]'",
             ) from failure
-        yield from self._made.result().draw(request, observer)
+        yield from self._made.result().draw(request, observer, start)
 
     def _await(self, observer: Observer) -> None:
         if self._made.done():

@@ -22,7 +22,7 @@ from PIL import Image
 from gpugen_protocol.models import Model
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_worker.families import call_arguments, unread_text
-from gpugen_worker.generator import DrawingFailed, Observer
+from gpugen_worker.generator import NOISE, DrawingFailed, Observer, Start, note_revision
 from gpugen_worker.hub import Hub
 from gpugen_worker.pipelines import Hardware, Pipelines, Warm, find_hardware
 from gpugen_worker.preview import preview_jpeg
@@ -56,7 +56,9 @@ class DiffusionGenerator:
         """What is in memory."""
         return self._pipelines.names
 
-    def draw(self, request: ResolvedRequest, observer: Observer) -> Iterator[Image.Image]:
+    def draw(
+        self, request: ResolvedRequest, observer: Observer, start: Start = NOISE
+    ) -> Iterator[Image.Image]:
         """As `Generator.draw`; one after the other unless `batch` says more."""
         model = self._models.get(request.model)
         if model is None:
@@ -65,7 +67,7 @@ class DiffusionGenerator:
         self._warn_of_unread(model, warm, request, observer)
         for first in range(0, request.n, self._batch):
             images = range(first, min(first + self._batch, request.n))
-            yield from self._draw_together(Drawing(model, warm, request, observer, images))
+            yield from self._draw_together(Drawing(model, warm, request, observer, images, start))
 
     def _draw_together(self, drawing: Drawing) -> list[Image.Image]:
         try:
@@ -99,13 +101,20 @@ class Drawing:
     """One call of a pipeline: the images with the indices `images` of `request`."""
 
     def __init__(
-        self, model: Model, warm: Warm, request: ResolvedRequest, observer: Observer, images: range
+        self,
+        model: Model,
+        warm: Warm,
+        request: ResolvedRequest,
+        observer: Observer,
+        images: range,
+        start: Start = NOISE,
     ) -> None:
         self.model = model
         self.request = request
         self.observer = observer
         self._warm = warm
         self._images = images
+        self._start = start
         self._seconds_per_step = 0.0
         self._since = 0.0
 
@@ -118,11 +127,11 @@ class Drawing:
         """
         self.observer.check()
         self.observer.phase("drawing", self._title(), image=self._images[0])
-        pipeline = self._warm.pipeline
+        pipeline = self._warm.pipeline_for(self._start)
         pipeline.scheduler = build_scheduler(self.request.scheduler, self._warm.scheduler)
         self._since = time.perf_counter()
         output = pipeline(
-            **call_arguments(self.model, self.request),
+            **call_arguments(self.model, self.request, self._start),
             num_images_per_prompt=len(self._images),
             generator=[torch.Generator("cpu").manual_seed(self.request.seeds[k]) for k in self._images],
             callback_on_step_end=self._on_step,
@@ -146,7 +155,7 @@ class Drawing:
     def _on_step(self, pipeline: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         """Some schedulers call more often than there are steps (Heun twice): told in the steps asked for."""
         calls = pipeline.num_timesteps
-        steps = self.request.steps
+        steps = self.request.drawn_steps
         step = min(steps, (index + 1) * steps // calls) if calls >= steps else min(steps, index + 1)
         self._measure(index, calls)
         self.observer.step(self._images[-1], step, steps, self._seconds_per_step)
@@ -159,7 +168,7 @@ class Drawing:
     def _measure(self, index: int, calls: int) -> None:
         """The mean of what a step took, later ones weighing more."""
         now = time.perf_counter()
-        seconds = (now - self._since) * calls / self.request.steps
+        seconds = (now - self._since) * calls / self.request.drawn_steps
         self._seconds_per_step = seconds if index == 0 else 0.7 * self._seconds_per_step + 0.3 * seconds
         self._since = now
 
@@ -182,7 +191,7 @@ class Drawing:
         bytes_ = (np.nan_to_num(pixels) * 255).round().astype("uint8")
         if not np.isfinite(pixels).all() or not bytes_.any():
             raise self._no_picture(pixels, output)
-        return Image.fromarray(bytes_)
+        return note_revision(Image.fromarray(bytes_), self._warm.revision)
 
     def _no_picture(self, pixels: np.ndarray, output: Any) -> DrawingFailed:
         if any(getattr(output, "nsfw_content_detected", None) or ()):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gpugen_protocol.request import ResolvedRequest
-from gpugen_worker.generator import Observer
+from gpugen_worker.generator import NOISE, Observer, Start
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,7 +29,7 @@ class FakeGenerator:
         self.loaded: tuple[str, ...] = ()
         self._step_seconds = step_seconds
 
-    def draw(self, request: ResolvedRequest, observer: Observer) -> Iterator[Image]:
+    def draw(self, request: ResolvedRequest, observer: Observer, start: Start = NOISE) -> Iterator[Image]:
         """As `Generator.draw`."""
         if request.model not in self.loaded:
             observer.phase("loading", f"Loading {request.model}")

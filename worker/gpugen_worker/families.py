@@ -6,16 +6,16 @@ from typing import Any
 
 from gpugen_protocol.models import Model
 from gpugen_protocol.request import ResolvedRequest
+from gpugen_worker.generator import NOISE, Start
 
 
-def call_arguments(model: Model, request: ResolvedRequest) -> dict[str, Any]:
+def call_arguments(model: Model, request: ResolvedRequest, start: Start = NOISE) -> dict[str, Any]:
     """What the pipeline of `model` is called with to draw `request`; seeds and callbacks come on top."""
     arguments: dict[str, Any] = {
         "prompt": request.prompt,
-        "width": request.width,
-        "height": request.height,
         "num_inference_steps": request.steps,
         "output_type": "np",
+        **_canvas(model, request, start),
     }
     if model.family in {"sd3", "flux", "qwen-image", "z-image"} and model.max_prompt_tokens:
         arguments["max_sequence_length"] = model.max_prompt_tokens
@@ -30,6 +30,17 @@ def call_arguments(model: Model, request: ResolvedRequest) -> dict[str, Any]:
     if model.negative and request.negative_prompt:
         arguments["negative_prompt"] = request.negative_prompt
     return arguments
+
+
+def _canvas(model: Model, request: ResolvedRequest, start: Start) -> dict[str, Any]:
+    """What it draws on: noise of a size, or an image; some classes take the size from that."""
+    size = {"width": request.width, "height": request.height}
+    if start.image is None:
+        return size
+    canvas = {"image": start.image, "strength": request.strength}
+    if start.mask is not None:
+        return {**canvas, "mask_image": start.mask, **size}
+    return canvas if model.family in {"sd", "sdxl"} else {**canvas, **size}
 
 
 def unread_text(model: Model, pipeline: Any, prompt: str) -> str:

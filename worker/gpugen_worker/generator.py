@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gpugen_protocol.events import LogLevel, Phase
@@ -47,6 +48,29 @@ class DrawingFailed(Exception):
         )
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a drawing starts from instead of bare noise; `mask` is white where it may draw."""
+
+    image: Image | None = None
+    mask: Image | None = None
+
+
+NOISE = Start()
+_REVISION = "gpugen revision"  # where it is noted in an image's `info`
+
+
+def note_revision(image: Image, revision: str) -> Image:
+    """`image` with a note which weights have drawn it."""
+    image.info[_REVISION] = revision
+    return image
+
+
+def revision_of(image: Image) -> str:
+    """Which weights have drawn it; empty where that is not known."""
+    return str(image.info.get(_REVISION, ""))
+
+
 class Observer(Protocol):
     """Who follows a drawing. Every method returns at once.
 
@@ -84,7 +108,7 @@ class Generator(Protocol):
     def loaded(self) -> tuple[str, ...]:
         """Those that are in memory, the last used one last."""
 
-    def draw(self, request: ResolvedRequest, observer: Observer) -> Iterator[Image]:
+    def draw(self, request: ResolvedRequest, observer: Observer, start: Start = NOISE) -> Iterator[Image]:
         """The images of `request` in order, each as soon as it is ready.
 
         Image k is drawn from the noise of seed + k: it is the image that seed gives alone.

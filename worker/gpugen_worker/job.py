@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from gpugen_protocol.errors import GpugenError, InvalidImage, LeaseLost, StorageFull, describe
 from gpugen_protocol.worker import ClaimRequest, Completion, Failure, FailureCode, Lease
+from gpugen_worker import starts
 from gpugen_worker.backoff import Backoff
-from gpugen_worker.generator import DrawingFailed, Generator, Interrupted
+from gpugen_worker.generator import NOISE, DrawingFailed, Generator, Interrupted, Start, revision_of
 from gpugen_worker.keeper import Keeper
 from gpugen_worker.lease import CANCELED, OVER, Hold
 from gpugen_worker.log import log
@@ -51,10 +53,11 @@ class Job:
 
     def _attempt(self, hold: Hold) -> Failure | None:
         try:
-            for index, image in enumerate(self._generator.draw(hold.lease.task.request, hold)):
+            start = self._start(hold)
+            for index, image in enumerate(self._generator.draw(hold.lease.task.request, hold, start)):
                 hold.phase("uploading")
-                png = encode_png(image)
-                self._while_held(hold, lambda: self._upload(hold, index, png))  # noqa: B023
+                upload = partial(self._upload, hold, index, encode_png(image), revision_of(image))
+                self._while_held(hold, upload)
                 hold.check()
         except Interrupted:
             return CANCELED
@@ -68,9 +71,20 @@ class Job:
             return _unforeseen(error)
         return None
 
-    def _upload(self, hold: Hold, index: int, png: bytes) -> None:
+    def _start(self, hold: Hold) -> Start:
+        """The images that the task starts from."""
+        request = hold.lease.task.request
+
+        def fetch(wanted: str) -> bytes:
+            hold.check()
+            return self._session.input(hold.lease.id, wanted)
+
+        found = [self._while_held(hold, partial(fetch, wanted)) for wanted in request.inputs]
+        return starts.read(request, *found) if found else NOISE
+
+    def _upload(self, hold: Hold, index: int, png: bytes, revision: str) -> None:
         hold.check()  # also before each further try
-        self._session.upload(hold.lease.id, index, png)
+        self._session.upload(hold.lease.id, index, png, revision)
 
     def _finish(
         self, hold: Hold, failure: Failure | None, next_claim: Callable[[], ClaimRequest | None]

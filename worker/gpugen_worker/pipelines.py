@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import inspect
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ import transformers
 from gpugen_protocol.models import Model
 from gpugen_worker.choice import local_folder
 from gpugen_worker.folder import check_folder
-from gpugen_worker.generator import DrawingFailed, Observer
+from gpugen_worker.generator import DrawingFailed, Observer, Start
 from gpugen_worker.hub import Hub
 from gpugen_worker.preview import Factors, fit_factors
 
@@ -47,12 +49,35 @@ def find_hardware() -> Hardware:
 
 @dataclass(frozen=True)
 class Warm:
-    """A loaded pipeline with the scheduler it came with; `factors` colour its previews."""
+    """A loaded pipeline with the scheduler it came with; `factors` colour its previews.
+
+    `revision` names its weights: the commit of a Hub model, a hash of those that are bundled.
+    """
 
     pipeline: Any
     scheduler: Any
     factors: Factors | None
     bytes: int
+    revision: str = ""
+
+    def pipeline_for(self, start: Start) -> Any:
+        """The pipeline, or one of the same parts that starts from an image; the parts are not copied.
+
+        Raises:
+            DrawingFailed: diffusers has none for this class of pipeline.
+        """
+        if start.image is None:
+            return self.pipeline
+        name = type(self.pipeline).__name__
+        kind = "Img2Img" if start.mask is None else "Inpaint"
+        cls = getattr(diffusers, f"{name.removesuffix('Pipeline')}{kind}Pipeline", None)
+        if cls is None:
+            raise DrawingFailed(
+                "not_supported",
+                f"A {name} cannot start from {'an image' if start.mask is None else 'a masked image'}.",
+                hint="Choose another model, or leave the image out.",
+            )
+        return _same_parts(self.pipeline, cls)
 
 
 class Pipelines:
@@ -107,7 +132,8 @@ class Pipelines:
         observer.check()
         pipeline = self._place(pipeline, model)
         observer.check()
-        return Warm(pipeline, pipeline.scheduler, fit_factors(pipeline), _parameter_bytes(pipeline))
+        weights = _parameter_bytes(pipeline)
+        return Warm(pipeline, pipeline.scheduler, fit_factors(pipeline), weights, _revision(model, folder))
 
     def _read(self, model: Model, folder: Path) -> Any:
         try:
@@ -155,6 +181,27 @@ class Pipelines:
         gc.collect()
         if self._hardware.device == "cuda":
             torch.cuda.empty_cache()
+
+
+def _revision(model: Model, folder: Path) -> str:
+    if not model.bundled:
+        return folder.name if model.repository else ""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*/*.safetensors")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _same_parts(pipeline: Any, cls: Any) -> Any:
+    """A pipeline of the class `cls` with the parts and settings of `pipeline`, as far as it has them.
+
+    diffusers' own `from_pipe` would convert the weights, and leave out parts of a class it does not expect.
+    """
+    wanted = inspect.signature(cls).parameters
+    given = {**pipeline.config, **pipeline.components}
+    derived = cls(**{name: given[name] for name in wanted if name in given})
+    derived.set_progress_bar_config(disable=True)
+    return derived
 
 
 def _parameter_bytes(pipeline: Any) -> int:

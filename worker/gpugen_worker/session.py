@@ -67,9 +67,13 @@ class ServerSession:
         """Tell what happened; renews the lease."""
         return self._call(lambda: self._api.report(lease, events))
 
-    def upload(self, lease: str, index: int, png: bytes) -> None:
-        """Hand over an image."""
-        self._call(lambda: self._api.upload(lease, index, png))
+    def input(self, lease: str, wanted: str) -> bytes:
+        """An image that the task starts from."""
+        return self._call(lambda: self._api.input(lease, wanted))
+
+    def upload(self, lease: str, index: int, png: bytes, revision: str = "") -> None:
+        """Hand over an image; `revision` says of which weights it is."""
+        self._call(lambda: self._api.upload(lease, index, png, revision))
 
     def complete(self, lease: str, completion: Completion) -> tuple[Lease, ...]:
         """The task is done."""

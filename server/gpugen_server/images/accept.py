@@ -14,16 +14,20 @@ from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.images.codec import Encoded
 from gpugen_server.queue import lease as leases
-from gpugen_server.queue import records
+from gpugen_server.queue import records, workers
 from gpugen_server.queue.lease import Held
 
 
 class Place(NamedTuple):
-    """Where an upload will go: the attempt it belongs to, and what it must show."""
+    """Where an upload will go: the attempt it belongs to, and what it must show.
+
+    `reported` is what the worker said of its device and libraries.
+    """
 
     task: str
     attempt: int
     request: ResolvedRequest
+    reported: dict[str, str]
 
 
 class Arrival(Struct, frozen=True):
@@ -59,7 +63,7 @@ def expect(store: Store, lease: str, worker: str, index: int) -> Place:
     request = held.resolved
     if not 0 <= index < request.n:
         raise NotFound(f"The task asks for {request.n} image(s), counted from 0; there is no image {index}.")
-    return Place(held.task.id, held.attempt, request)
+    return Place(held.task.id, held.attempt, request, workers.reported(store, worker))
 
 
 def accept(store: Store, arrival: Arrival, seconds: float) -> tuple[Held, list[str]]:

@@ -37,9 +37,29 @@ def encode(data: bytes, recipe: Recipe) -> Encoded:
     Raises:
         InvalidImage: the bytes are no PNG, JPEG or WebP of the promised size with one frame.
     """
-    pixels = _decode(data, recipe.width, recipe.height)
+    pixels = _decode(data, (recipe.width, recipe.height))
     png = _write(pixels, recipe)
     return Encoded(png, hashlib.sha256(png).hexdigest(), hashlib.sha256(data).hexdigest())
+
+
+class Cleaned(NamedTuple):
+    """A PNG of ours made from an image that tasks may start from, its size, and SHA-256 of it."""
+
+    png: bytes
+    width: int
+    height: int
+    sha256: str
+
+
+def clean(data: bytes, longest: int) -> Cleaned:
+    """`data` decoded and written as a PNG that carries nothing else.
+
+    Raises:
+        InvalidImage: the bytes are no PNG, JPEG or WebP with one frame and sides of at most `longest` pixels.
+    """
+    pixels = _decode(data, longest=longest)
+    png = _png(pixels, None)
+    return Cleaned(png, pixels.width, pixels.height, hashlib.sha256(png).hexdigest())
 
 
 def thumbnail(png: bytes, side: int) -> bytes:
@@ -51,14 +71,15 @@ def thumbnail(png: bytes, side: int) -> bytes:
         return _png(image, None)
 
 
-def _decode(data: bytes, width: int, height: int) -> Image.Image:
+def _decode(data: bytes, size: tuple[int, int] | None = None, longest: int = 0) -> Image.Image:
+    """The pixels of an image that must have `size`, or else sides of at most `longest` pixels."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _check(image, width, height)
+                _check(image, size, longest)
                 return image.convert("RGBA" if image.mode in {"RGBA", "LA", "PA"} else "RGB")
     except UnidentifiedImageError:
         raise InvalidImage("The bytes are no PNG, JPEG or WebP.") from None
@@ -66,12 +87,13 @@ def _decode(data: bytes, width: int, height: int) -> Image.Image:
         raise InvalidImage(f"The image cannot be decoded: {error}.") from None
 
 
-def _check(image: Image.Image, width: int, height: int) -> None:
+def _check(image: Image.Image, size: tuple[int, int] | None, longest: int) -> None:
     """Before any pixel is read: only the header was, so far."""
-    if image.size != (width, height):
-        raise InvalidImage(
-            f"The image has {image.width} x {image.height} pixels, {width} x {height} were asked for."
-        )
+    found = f"The image has {image.width} x {image.height} pixels"
+    if size is not None and image.size != size:
+        raise InvalidImage(f"{found}, {size[0]} x {size[1]} were asked for.")
+    if size is None and max(image.size) > longest:
+        raise InvalidImage(f"{found}; neither side may have more than {longest}.")
     if getattr(image, "n_frames", 1) != 1:
         raise InvalidImage("The image has more than one frame.")
 

@@ -19,7 +19,7 @@ def remove(store: Store, task: str, user: str | None) -> list[str]:
     if record.state not in TERMINAL:
         raise Conflict(f"Task {task} is still {record.state}.", hint="Cancel it first.")
     files = [file for (file,) in store.rows("SELECT file FROM images WHERE task_num = ?", record.num)]
-    for table in ("images", "events"):
+    for table in ("images", "events", "task_inputs"):
         store.change(f"DELETE FROM {table} WHERE task_num = ?", record.num)  # noqa: S608
     store.change("DELETE FROM tasks WHERE num = ?", record.num)
     return files

@@ -13,7 +13,7 @@ from gpugen_protocol.request import ResolvedRequest, TaskRequest
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
-from gpugen_server.queue import ids, waiting
+from gpugen_server.queue import ids, inputs, waiting
 
 _INSERT = """
 INSERT INTO tasks (
@@ -54,11 +54,13 @@ def submit(store: Store, submission: Submission, live_after: float) -> tuple[str
 
     Raises:
         IdempotencyConflict: the key was used with another request.
+        InvalidRequest: it starts from an image that is not there.
     """
     known = _find(store, submission) if submission.key else None
     if known is not None:
         return known, False
     task = _insert(store, submission)
+    inputs.use(store, task.num, submission.user, submission.resolved)
     log.append(store, task, StateEvent, state="queued")
     position = waiting.positions(store).get(task.num)
     text = waiting.text(store, submission.resolved.model, live_after, position)

@@ -49,6 +49,15 @@ def register(store: Store, request: SessionRequest, user: str) -> str:
     return worker
 
 
+def reported(store: Store, worker: str) -> dict[str, str]:
+    """What `worker` said of itself: its device, and its libraries with their versions."""
+    found = store.row("SELECT device, libraries FROM workers WHERE id = ?", worker)
+    if found is None:
+        return {}
+    device, libraries = found
+    return {"device": device, **msgspec.json.decode(libraries, type=dict[str, str])}
+
+
 def touch(store: Store, worker: str) -> None:
     """Note that `worker` is alive; not more often than once a second, for each note is a write."""
     store.change(

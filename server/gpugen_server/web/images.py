@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from gpugen_protocol import __version__
 from gpugen_protocol.errors import NotFound
+from gpugen_protocol.models import Model
 from gpugen_protocol.recipe import Recipe
+from gpugen_protocol.worker import REVISION_HEADER
 from gpugen_server.images import accept, codec
 from gpugen_server.images.accept import Arrival, Place
 from gpugen_server.web.claims import WorkerHandler
 from gpugen_server.web.handler import Handler
 from gpugen_server.web.queries import ImageQuery
 
+_REVISION = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _FOR_EVER = "private, max-age=31536000, immutable"
 _FOR_NOW = "private, no-cache"  # to be asked for again, with its ETag
 
@@ -50,7 +55,7 @@ class LeaseImage(WorkerHandler):
             prompt=request.prompt,
             negative_prompt=request.negative_prompt,
             model=request.model,
-            revision=model.revision if model else "",
+            revision=self._revision(model),
             width=request.width,
             height=request.height,
             steps=request.steps,
@@ -59,9 +64,20 @@ class LeaseImage(WorkerHandler):
             seed=request.seeds[self.index],
             n=request.n,
             index=self.index,
+            init_image=request.init_image,
+            mask_image=request.mask_image,
+            strength=request.strength,
             task=place.task,
             gpugen=__version__,
+            reported=place.reported,
         )
+
+    def _revision(self, model: Model | None) -> str:
+        """Of which weights the image is: as pinned by the registry, else as the worker says."""
+        said = self.request.headers.get(REVISION_HEADER, "")
+        if model and model.revision:
+            return model.revision
+        return said if _REVISION.fullmatch(said) else ""
 
 
 class TaskImage(Handler):

@@ -9,7 +9,7 @@ from gpugen_protocol.events import EventPage
 from gpugen_protocol.health import Health, Stats
 from gpugen_protocol.models import ModelList
 from gpugen_protocol.request import TaskRequest
-from gpugen_protocol.task import Task, TaskPage
+from gpugen_protocol.task import Input, Task, TaskPage
 from gpugen_protocol.worker import (
     Beat,
     ClaimRequest,
@@ -22,7 +22,7 @@ from gpugen_protocol.worker import (
     SessionRequest,
     WorkerList,
 )
-from gpugen_server.web import claims, health, images, openapi, tasks, updates
+from gpugen_server.web import claims, health, images, inputs, openapi, tasks, updates
 from gpugen_server.web.queries import EventQuery, ImageQuery, SocketQuery, TaskQuery
 from gpugen_server.web.route import Call, Route
 
@@ -42,6 +42,7 @@ ROUTES: tuple[Route, ...] = (
     Route(paths.TASK_RETRY, tasks.TaskRetry, _post(None, Task, 201)),
     Route(paths.TASK_EVENTS, tasks.TaskEvents, _get(EventPage, EventQuery)),
     Route(paths.TASK_IMAGE, images.TaskImage, _get(bytes, ImageQuery)),
+    Route(paths.INPUTS, inputs.Inputs, {"post": Call(body=bytes, answer=Input, status=201)}),
     Route(paths.EVENTS, updates.Updates, {"get": Call(query=SocketQuery, status=101)}),
     Route(paths.MODELS, health.Models, _get(ModelList)),
     Route(paths.WORKERS, health.Workers, _get(WorkerList)),
@@ -49,6 +50,7 @@ ROUTES: tuple[Route, ...] = (
     Route(paths.WORKER_SESSIONS, claims.WorkerSessions, _post(SessionRequest, Session, 201)),
     Route(paths.WORKER_CLAIMS, claims.WorkerClaims, _post(ClaimRequest, Leases)),
     Route(paths.LEASE_EVENTS, claims.LeaseEvents, _post(Reports, Beat)),
+    Route(paths.LEASE_INPUT, inputs.LeaseInput, _get(bytes)),
     Route(paths.LEASE_IMAGE, images.LeaseImage, {"put": Call(body=bytes, answer=Beat)}),
     Route(paths.LEASE_COMPLETE, claims.LeaseComplete, _post(Completion, Leases)),
     Route(paths.LEASE_FAIL, claims.LeaseFail, _post(Failure, None, 204)),

@@ -127,9 +127,9 @@ def test_a_full_disk_is_a_507_and_healthy_again_after(server, tasks, ask):
     assert tasks.submit(TaskRequest(prompt="a cat")).state == "queued"
 
 
-def test_the_access_log_knows_method_path_and_user_but_no_query(ask, caplog):
+def test_the_access_log_knows_method_path_and_user_but_no_query(ask, caplog, wait_until):
     caplog.set_level("INFO")
     ask("GET", "/api/v1/tasks?q=private")
-    (record,) = [record for record in caplog.records if record.name == "gpugen_server.access"]
+    (record,) = wait_until(lambda: [each for each in caplog.records if each.name == "gpugen_server.access"])
     assert (record.method, record.path, record.status, record.user) == ("GET", "/api/v1/tasks", 200, "local")
     assert "private" not in str(vars(record))

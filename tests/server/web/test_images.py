@@ -7,8 +7,10 @@ import pytest
 import requests
 from PIL import Image
 
+from gpugen_client.claims import WorkerApi
 from gpugen_protocol.errors import BodyTooLarge, Conflict, InvalidImage, NotFound
-from gpugen_protocol.worker import Completion
+from gpugen_protocol.request import TaskRequest
+from gpugen_protocol.worker import ClaimRequest, Completion, SessionRequest
 from gpugen_server.images.directory import Directory
 
 
@@ -25,6 +27,22 @@ def test_an_image_is_there_as_soon_as_it_is_uploaded_with_its_recipe(tasks, work
     assert [image.index for image in tasks.get(lease.task.id).images] == [1]
     with pytest.raises(NotFound):
         tasks.image(lease.task.id, 0)
+
+
+def test_the_recipe_names_weights_device_and_libraries_as_the_worker_says(server, tasks, png):
+    api = WorkerApi(server.url, server.worker_token)
+    libraries = {"torch": "2.9", "diffusers": "0.42"}
+    api.open_session(SessionRequest(name="w", version="0.1.0", device="cpu", libraries=libraries))
+    task = tasks.submit(TaskRequest(prompt="a cat", width=64, height=64, n=2))
+    (lease,) = api.claim(ClaimRequest(wait_seconds=0))
+    for index, revision in enumerate(("abc123", "no/revision")):
+        api.upload(lease.id, index, png(64, 64), revision)
+    recipes = []
+    for index in (0, 1):
+        with Image.open(io.BytesIO(tasks.image(task.id, index))) as image:
+            recipes.append(json.loads(image.text["gpugen"]))
+    assert [recipe["revision"] for recipe in recipes] == ["abc123", ""]
+    assert recipes[0]["reported"] == {"device": "cpu", **libraries}
 
 
 def test_the_same_bytes_again_are_fine_and_others_are_a_conflict(server, tasks, worker_api, lease, png):
