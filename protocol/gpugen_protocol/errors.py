@@ -175,6 +175,12 @@ class TooManyRequests(GpugenError):
     status = 429
 
 
+class TooManyTasks(TooManyRequests):
+    """As many tasks are waiting as may wait."""
+
+    code = "too_many_tasks"
+
+
 class Unavailable(GpugenError):
     """The server cannot do this just now."""
 

@@ -55,6 +55,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         img2img: whether it can start from an image.
         inpaint: whether it can draw a masked part of an image anew.
         memory_bytes: what the pipeline needs on a GPU at its default size; 0: not known.
+        memory_per_pixel: bytes that every pixel beyond the default size needs; 0: not known.
     """
 
     name: ModelName
@@ -80,12 +81,20 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     img2img: bool = True
     inpaint: bool = True
     memory_bytes: int = 0
+    memory_per_pixel: int = 0
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.bundled, self.path, self.repository))) != 1:
             raise ValueError("exactly one of bundled, path and repository must be given")
         if self.scheduler not in self.schedulers:
             raise ValueError("scheduler must be one of schedulers")
+
+    def memory_for(self, request: ResolvedRequest) -> int:
+        """Bytes of a GPU's memory that `request` needs, images drawn one at a time; 0: not known."""
+        if not self.memory_bytes:
+            return 0
+        beyond = request.width * request.height - self.width * self.height
+        return self.memory_bytes + self.memory_per_pixel * max(0, beyond)
 
     @property
     def source(self) -> str:

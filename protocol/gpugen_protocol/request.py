@@ -46,7 +46,7 @@ class TaskRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     seed: Seed | None = None
     n: Count = 1
     scheduler: SchedulerName | None = None
-    priority: Priority = 0
+    priority: Priority | None = None
     group: GroupName | None = None
     init_image: InputId | None = None
     mask_image: InputId | None = None

@@ -87,6 +87,26 @@ class Task(Struct, frozen=True, kw_only=True):
         return self.state in TERMINAL
 
 
+class Group(Struct, frozen=True, kw_only=True):
+    """Tasks that were submitted under one group name, as one.
+
+    Attributes:
+        tasks: how many are in which state.
+        fraction: how much of their work is done, 0 to 1; what failed or was canceled counts as done.
+        images: how many are finished, over all tasks.
+    """
+
+    id: str
+    tasks: dict[str, int]
+    total: int
+    finished: bool
+    fraction: float
+    images: int = 0
+    eta_seconds: float | None = None
+    created_at: str
+    finished_at: str | None = None
+
+
 class TaskPage(Struct, frozen=True, kw_only=True):
     """One page of a listing, newest first."""
 

@@ -36,6 +36,7 @@ class SessionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     name: ShortText
     models: tuple[ModelName, ...] = ()
     memory_bytes: Annotated[int, Meta(ge=0)] = 0
+    max_pixels: Annotated[int, Meta(ge=0, description="The largest image it draws; 0: any.")] = 0
     version: ShortText
     protocol: int = PROTOCOL_VERSION
     device: ShortText = ""
@@ -133,7 +134,8 @@ class Worker(Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    state: Literal["idle", "busy", "draining", "gone"]
+    state: Literal["idle", "busy", "draining", "set aside", "gone"]
+    text: str = ""
     models: tuple[str, ...]
     device: str
     version: str

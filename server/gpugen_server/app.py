@@ -6,36 +6,31 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import structlog
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from gpugen_protocol.models import Registry, parse_registry
-from gpugen_server.complaints import Complaints
 from gpugen_server.database import Database
 from gpugen_server.events.bus import Bus
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
-from gpugen_server.images import accept
+from gpugen_server.housekeeping import Housekeeping
 from gpugen_server.images.codec import max_upload
 from gpugen_server.images.directory import Directory
-from gpugen_server.queue import inputs, reap
+from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
 from gpugen_server.tokens.gate import Gate
 from gpugen_server.web.application import make_application
 from gpugen_server.web.dispatch import Dispatcher
 from gpugen_server.web.services import Services
 
-TIDY_SECONDS = 3600.0  # between two looks for inputs that nobody needs
 STOP_SECONDS = 5.0  # for requests that are being answered when the server stops
 IMAGE_THREADS = 2
 _LARGEST_BODY = max_upload(2048, 2048)
-
-log = structlog.get_logger(__name__)
 
 
 class Server:
@@ -51,7 +46,7 @@ class Server:
         self, settings: Settings, redis: str | dict[str, Any], registry: Registry | None = None
     ) -> None:
         self.settings = settings
-        self.database = Database(settings.database, settings.synchronous, self._on_commit)
+        self.database = Database(settings.database_url, settings.synchronous, self._on_commit)
         self.port = 0
         self._on_queued: list[Callable[[], None]] = []
         self._dispatcher = Dispatcher(self.database, settings.heartbeat_seconds)
@@ -66,10 +61,11 @@ class Server:
             hub=self._hub,
             dispatcher=self._dispatcher,
             images=Directory(settings.images),
+            limits=Limits(settings.max_tasks_per_user, settings.max_tasks),
             pool=ThreadPoolExecutor(IMAGE_THREADS, thread_name_prefix="gpugen-images"),
         )
         self._http: HTTPServer | None = None
-        self._background: list[asyncio.Task[None]] = []
+        self._housekeeping = Housekeeping(self.database, self._services, settings)
 
     @property
     def url(self) -> str:
@@ -111,13 +107,12 @@ class Server:
         try:
             await self.database.start()
             await self._services.off_loop(self._services.images.prepare)
-            await self.database.run(reap.spare, self.settings.lease_seconds)
+            await self._housekeeping.start()
         except BaseException:
             for listener in sockets:
                 listener.close()
             raise
         await self._bus.start()
-        self._background = [asyncio.create_task(work) for work in self._chores()]
         self._http = HTTPServer(
             make_application(self._services),
             max_body_size=_LARGEST_BODY,
@@ -137,9 +132,7 @@ class Server:
                 async with asyncio.timeout(STOP_SECONDS):
                     await self._services.idle()
             await self._http.close_all_connections()
-        for work in self._background:
-            work.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._housekeeping.stop()
         await self._bus.stop()
         await self.database.close()
         self._services.pool.shutdown()
@@ -152,41 +145,6 @@ class Server:
     def _queued(self) -> None:
         for callback in self._on_queued:
             callback()
-
-    def _chores(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        return self._reap_forever(), self._sweep(), self._forget_inputs()
-
-    async def _forget_inputs(self) -> None:
-        """Remove images that tasks could have started from, but none did."""
-        complaints = Complaints(log)
-        while True:
-            try:
-                useless = await self.database.run(inputs.forget)
-                await self._services.off_loop(self._services.images.remove, useless)
-            except Exception as error:  # it is tidying up: the next look tries again
-                complaints.log("unused inputs could not be removed", error)
-            await asyncio.sleep(TIDY_SECONDS)
-
-    async def _reap_forever(self) -> None:
-        """Claims take expired leases back themselves; this is for when nobody claims."""
-        complaints = Complaints(log)
-        while True:
-            await asyncio.sleep(min(self.settings.heartbeat_seconds, self.settings.lease_seconds) / 2)
-            try:
-                await self.database.run(reap.reap)
-            except Exception as error:  # whatever it is, the next look may go well
-                complaints.log("expired leases could not be looked for", error)
-
-    async def _sweep(self) -> None:
-        """Remove the files of images that a server killed in between has written but not accepted."""
-        images, off_loop = self._services.images, self._services.off_loop
-        try:
-            for folder in await off_loop(images.folders):
-                names = await off_loop(images.settled, folder)
-                useless = await self.database.run(accept.orphans, folder, names)
-                await off_loop(images.remove, useless)
-        except Exception as error:  # it is tidying up: the next start tries again
-            Complaints(log).log("useless image files could not be removed", error)
 
 
 def _bind(settings: Settings) -> list[socket.socket]:

@@ -13,7 +13,9 @@ import click
 if TYPE_CHECKING:
     from gpugen_server.database import Database
 
-_database_url = click.option("--database-url", metavar="FILE", help="Where tasks and tokens are kept.")
+_database_url = click.option(
+    "--database-url", metavar="URL", help="Where tasks and tokens are kept: a file, or postgresql://..."
+)
 
 
 @click.command()
@@ -31,6 +33,8 @@ _database_url = click.option("--database-url", metavar="FILE", help="Where tasks
 @click.option("--max-workers", type=int, help="The most workers the autoscaler starts.  [default: 1]")
 @click.option("--public-url", metavar="URL", help="What workers on other machines call.")
 @click.option("--idle-exit", metavar="DURATION", help="Until an idle worker leaves.  [default: 10m]")
+@click.option("--keep-succeeded", metavar="DURATION", help="Until finished images go.  [default: never]")
+@click.option("--keep-failed", metavar="DURATION", help="Until failed and canceled tasks go.  [default: 30d]")
 @click.option("--log-format", type=click.Choice(["auto", "json", "text"]))
 @click.option("--private", is_flag=True, default=None, hidden=True, help="One user's own server.")
 def serve(ready_file: Path | None, **flags: Any) -> None:
@@ -100,18 +104,54 @@ def revoke(id: str, **flags: Any) -> None:
     click.echo(f"Token {id} is revoked.", err=True)
 
 
+@click.group()
+def db() -> None:
+    """Look after the database of a server, whose tables change from version to version."""
+
+
+@db.command()
+@_database_url
+def upgrade(**flags: Any) -> None:
+    """Bring the tables up to date. A SQLite file is brought up to date by the server itself."""
+    from gpugen_server.database.schema import VERSION
+
+    with _connected(flags) as database:
+        found = database.migrate()
+    click.echo(
+        f"The database has version {VERSION}{'' if found == VERSION else f'; it had {found}'}.", err=True
+    )
+
+
+@db.command()
+@_database_url
+def check(**flags: Any) -> None:
+    """See whether this gpugen can serve the database."""
+    from gpugen_server.database.schema import VERSION
+
+    with _connected(flags) as database:
+        database.check()
+    click.echo(f"The database has version {VERSION}, and all its tables are there.", err=True)
+
+
 @contextmanager
 def _database(flags: dict[str, Any]) -> Iterator[Database]:
     """The server's database, made if there is none yet."""
+    with _connected(flags) as database:
+        database.prepare()
+        yield database
+
+
+@contextmanager
+def _connected(flags: dict[str, Any]) -> Iterator[Database]:
+    """The server's database, whatever its state."""
     from gpugen_server import data_directory, settings
     from gpugen_server.database import Database
 
     os.umask(0o077)
     found = settings.read(flags, os.environ)
     data_directory.prepare(found)
-    database = Database(found.database)
+    database = Database(found.database_url)
     try:
-        database.migrate()
         yield database
     finally:
         database.disconnect()

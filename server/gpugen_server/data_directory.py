@@ -38,7 +38,8 @@ def prepare(settings: Settings) -> None:
             f"The data directory {data} cannot be written to: {error.strerror}.",
             hint="Name another one in GPUGEN_DATA_DIR.",
         ) from None
-    _check_file_system(settings.database)
+    if settings.database_file is not None:
+        _check_file_system(settings.database_file)
 
 
 @contextlib.contextmanager

@@ -31,9 +31,9 @@ class Keys(Struct, frozen=True):
     @classmethod
     def renew(cls, settings: Settings) -> Keys:
         """Make fresh tokens in the database, which is brought up to date."""
-        database = Database(settings.database)
+        database = Database(settings.database_url)
         try:
-            database.migrate()
+            database.prepare()
             return database.call(cls._renew, settings)
         finally:
             database.disconnect()
@@ -52,5 +52,5 @@ class Keys(Struct, frozen=True):
 
 def _fresh(store: Store, scope: Any, user: str, name: str) -> str:
     """A new token in place of the one of the server's former life."""
-    store.change("DELETE FROM tokens WHERE user = ? AND (name = ? OR worker IS NOT NULL)", user, name)
+    store.change("DELETE FROM tokens WHERE owner = ? AND (name = ? OR worker IS NOT NULL)", user, name)
     return tokens.create(store, scope, user, name).token

@@ -16,6 +16,7 @@ from gpugen_protocol import places
 from gpugen_protocol.errors import Misconfigured
 from gpugen_protocol.settings import Duration, gather
 
+POSTGRES = ("postgresql://", "postgres://")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -26,13 +27,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         host: the address to listen on; 127.0.0.1 keeps the server to this machine.
         port: 0 takes a free one.
         data_dir: where database, images, logs and the runtime file live.
-        database_url: a path, or `sqlite:///path`; `read` turns it into an absolute path.
+        database_url: a path, `sqlite:///path` or `postgresql://...`; `read` makes a path absolute.
         redis_url: empty starts an embedded server.
         storage_url: where images go, `file:///...`.
         public_url: what workers on other machines call; empty is the address listened on.
         idle_exit: how long a worker of the autoscaler stays without work.
         server_idle_exit: how long a private server stays without requests, tasks and watchers.
         poll_seconds: how long a worker's claim may wait for work.
+        longest_pass: how long a task may be passed over for one whose model the worker has loaded.
+        max_tasks, max_tasks_per_user: how many may wait; 0: any number.
+        keep_failed, keep_succeeded, keep_events: how long finished tasks and their events stay; 0: for ever.
+        max_image_bytes: beyond it the oldest finished tasks go; 0: any amount.
         private: one user's own server, found by the runtime file in `data_dir`.
     """
 
@@ -52,6 +57,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     poll_seconds: Duration = 30.0
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     max_attempts: int = 3
+    longest_pass: Duration = 60.0
+    max_tasks: int = 1_000_000
+    max_tasks_per_user: int = 10_000
+    keep_failed: Duration = 30 * 86_400.0
+    keep_succeeded: Duration = 0.0
+    keep_events: Duration = 30 * 86_400.0
+    max_image_bytes: int = 0
     log_format: Literal["auto", "json", "text"] = "auto"
     private: bool = False
 
@@ -61,9 +73,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         return Path(self.data_dir)
 
     @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return Path(self.database_url)
+    def database_file(self) -> Path | None:
+        """The SQLite file; None where the database is PostgreSQL."""
+        return None if self.database_url.startswith(POSTGRES) else Path(self.database_url)
 
     @property
     def images(self) -> Path:
@@ -125,7 +137,7 @@ def _with_places(settings: Settings, environ: Mapping[str, str]) -> Settings:
     return msgspec.structs.replace(
         settings,
         data_dir=str(data),
-        database_url=str(_database(settings.database_url, data)),
+        database_url=_database(settings.database_url, data),
         storage_url=settings.storage_url or images,
     )
 
@@ -138,19 +150,19 @@ def _with_rhythm(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, heartbeat_seconds=settings.lease_seconds / 3)
 
 
-def _database(url: str, data: Path) -> Path:
+def _database(url: str, data: Path) -> str:
     if not url:
-        return data / "gpugen.db"
-    if url.startswith(("postgres:", "postgresql:")):
-        raise Misconfigured(
-            "This version of gpugen keeps its tasks in SQLite only, not in PostgreSQL.",
-            hint="Leave GPUGEN_DATABASE_URL out, or name a file.",
-        )
+        return str(data / "gpugen.db")
+    if url.startswith(POSTGRES):
+        return url
     if "://" not in url:
-        return Path(url).expanduser().absolute()
+        return str(Path(url).expanduser().absolute())
     if not url.startswith("sqlite:///"):
-        raise Misconfigured(f"GPUGEN_DATABASE_URL {url!r} is not a database.", hint="Name a file.")
-    return Path(unquote(url.removeprefix("sqlite://"))).absolute()
+        raise Misconfigured(
+            f"GPUGEN_DATABASE_URL begins with {url.partition('://')[0]}, no database that gpugen knows.",
+            hint="Name a file, or write postgresql://user:password@host/name.",
+        )
+    return str(Path(unquote(url.removeprefix("sqlite://"))).absolute())
 
 
 def _check_numbers(settings: Settings) -> None:
@@ -161,6 +173,10 @@ def _check_numbers(settings: Settings) -> None:
         "lease_seconds": (0.2, 3600),
         "heartbeat_seconds": (0.05, 1800),
         "poll_seconds": (0.1, 60),
+        "longest_pass": (0, 86_400),
+        "max_tasks": (0, 1_000_000_000),
+        "max_tasks_per_user": (0, 1_000_000_000),
+        "max_image_bytes": (0, 2**62),
     }
     for name, (low, high) in bounds.items():
         value = getattr(settings, name)

@@ -174,8 +174,8 @@ def test_a_busy_server_of_another_version_is_named_and_left_alone(environ, monke
 
 def test_why_it_did_not_start_is_said_in_the_servers_own_words(environ):
     with pytest.raises(LocalServerFailed) as failed:
-        find_or_start({**environ, "GPUGEN_DATABASE_URL": "postgresql://somewhere"})
-    assert "keeps its tasks in SQLite only" in failed.value.message
+        find_or_start({**environ, "GPUGEN_DATABASE_URL": "mysql://somewhere"})
+    assert "no database that gpugen knows" in failed.value.message
     assert "server.log" in failed.value.hint
     assert not _path(environ).exists()
 

@@ -18,12 +18,14 @@ from gpugen_server.database import Database
 from gpugen_server.images import accept
 from gpugen_server.images.accept import Arrival
 from gpugen_server.images.codec import Encoded
-from gpugen_server.queue import claim, finish, lease, search, submit, workers
+from gpugen_server.queue import cancel, claim, finish, lease, search, submit, workers
 from gpugen_server.queue.claim import Claimer
+from gpugen_server.queue.limits import Limits
 from gpugen_server.queue.submit import Submission
 
 REGISTRY = parse_registry({})
 LEASE_SECONDS = 30.0
+NO_LIMITS = Limits()
 
 
 class Queue:
@@ -34,21 +36,34 @@ class Queue:
         self.call = database.call
         self.worker = self.new_worker()
 
-    def new_worker(self, *models: str, user: str = "workers") -> str:
-        request = SessionRequest(name="w", models=models, version="0.1.0")
+    def new_worker(self, *models: str, user: str = "workers", **fields: Any) -> str:
+        request = SessionRequest(name="w", models=models, version="0.1.0", **fields)
         return self.call(workers.register, request, user)
 
-    def try_submit(self, user: str = "ann", key: str | None = None, **fields: Any) -> tuple[str, bool]:
+    def try_submit(
+        self,
+        user: str = "ann",
+        key: str | None = None,
+        limits: Limits = NO_LIMITS,
+        memory: int = 0,
+        **fields: Any,
+    ) -> tuple[str, bool]:
         asked = TaskRequest(**{"prompt": "a cat", **fields})
         resolved = REGISTRY.resolve(asked, 1)
-        submission = Submission(user=user, asked=asked, resolved=resolved, max_attempts=3, key=key)
-        return self.call(submit.submit, submission, 0.0)
+        submission = Submission(
+            user=user, asked=asked, resolved=resolved, max_attempts=3, key=key, memory=memory
+        )
+        return self.call(submit.submit, submission, 0.0, limits)
 
     def submit(self, **fields: Any) -> str:
         return self.try_submit(**fields)[0]
 
-    def claim(self, worker: str = "", models: tuple[str, ...] = ()) -> Lease | None:
-        claimer = Claimer(worker=worker or self.worker, models=models, count=1, lease_seconds=LEASE_SECONDS)
+    def claim(
+        self, worker: str = "", models: tuple[str, ...] = (), loaded: tuple[str, ...] = ()
+    ) -> Lease | None:
+        claimer = Claimer(
+            worker=worker or self.worker, models=models, count=1, lease_seconds=LEASE_SECONDS, loaded=loaded
+        )
         leases = self.call(claim.claim, claimer)
         return leases[0] if leases else None
 
@@ -70,6 +85,9 @@ class Queue:
 
     def release(self, lease: str) -> None:
         self.call(finish.release, lease, self.worker, "preempted")
+
+    def cancel(self, task: str) -> None:
+        self.call(cancel.cancel, task, None)
 
     def hold(self, held: str, worker: str = "") -> lease.Held:
         return self.call(lease.hold, held, worker or self.worker)
@@ -94,13 +112,21 @@ class Queue:
         return [event["state"] for event in self.events(task) if event["type"] == "state"]
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where the database is: every test that uses one runs on both kinds."""
+    if request.param == "sqlite":
+        return tmp_path / "gpugen.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
-def make_database(tmp_path: Path) -> Iterator[Callable[..., Database]]:
-    """`make_database(**arguments)`: an open database on the same file."""
+def make_database(where: Path | str) -> Iterator[Callable[..., Database]]:
+    """`make_database(**arguments)`: an open database at the same place."""
     made: list[Database] = []
 
     def make(**arguments: Any) -> Database:
-        made.append(Database(tmp_path / "gpugen.db", "NORMAL", **arguments))
+        made.append(Database(where, "NORMAL", **arguments))
         made[-1].migrate()
         return made[-1]
 
@@ -112,6 +138,12 @@ def make_database(tmp_path: Path) -> Iterator[Callable[..., Database]]:
 @pytest.fixture
 def database(make_database: Callable[..., Database]) -> Database:
     return make_database()
+
+
+@pytest.fixture
+def make_queue(make_database: Callable[..., Database]) -> Callable[[], Queue]:
+    """`make_queue()`: the queue on another connection to the same place."""
+    return lambda: Queue(make_database())
 
 
 @pytest.fixture

@@ -137,6 +137,6 @@ def test_the_look_for_expired_leases_survives_whatever_happens(make_server, wait
         looks.append(1)
         raise ZeroDivisionError
 
-    monkeypatch.setattr("gpugen_server.app.reap.reap", wrong)
+    monkeypatch.setattr("gpugen_server.housekeeping.reap.reap", wrong)
     make_server(lease_seconds=0.3, heartbeat_seconds=0.1)
     wait_until(lambda: len(looks) > 2)

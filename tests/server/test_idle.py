@@ -61,7 +61,7 @@ def test_whoever_watches_keeps_it(database):
 
 
 INSERT = (
-    "INSERT INTO tasks (id, user, priority, state, phase, phase_text, model, width, height, request,"
+    "INSERT INTO tasks (id, owner, priority, state, phase, phase_text, model, width, height, request,"
     " body_hash, attempt, released, max_attempts, cancel, created_at, last_seq, closed)"
     " VALUES ('t', 'u', 0, 'queued', 'queued', '', 'm', 8, 8, '{}', '', 0, 0, 3, 0, 0, 0, 0)"
 )
@@ -78,7 +78,7 @@ def test_a_task_of_the_last_moment_keeps_it_and_the_next_ones_are_taken_again(da
     class Late(Server):
         def refuse_tasks(self, refuse):
             if refuse:  # one more was on its way
-                self.database._thread.submit(self.database.call, lambda store: store.change(INSERT))
+                self.database._threads.submit(self.database.call, lambda store: store.change(INSERT))
             super().refuse_tasks(refuse)
 
     server = Late(database)

@@ -15,7 +15,7 @@ def environ(tmp_path):
 
 
 def _who(settings, text):
-    database = Database(settings.database)
+    database = Database(settings.database_url)
     try:
         return database.call(keeper.check, text)
     finally:
@@ -36,7 +36,7 @@ def test_they_do_not_count_as_somebodys_token(environ):
     settings = read({"private": True, "autoscaler": "local"}, environ)
     Keys.renew(settings)
     assert not Keys.renew(settings).exist
-    database = Database(settings.database)
+    database = Database(settings.database_url)
     database.call(tokens.create, "user", "ann", "")
     database.disconnect()
     assert Keys.renew(settings).exist

@@ -28,7 +28,7 @@ def test_a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_d
 
 def test_every_place_defaults_to_the_data_directory(environ, tmp_path):
     settings = read({}, environ)
-    assert settings.database == tmp_path / "data" / "gpugen.db"
+    assert settings.database_file == tmp_path / "data" / "gpugen.db"
     assert settings.images == tmp_path / "data" / "images"
 
 
@@ -40,8 +40,13 @@ def test_a_folder_with_blanks_and_umlauts_survives_being_a_url(environ, tmp_path
 
 def test_a_relative_database_is_taken_from_the_current_folder(environ, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert read({"database_url": "my.db"}, environ).database == tmp_path / "my.db"
-    assert read({"database_url": f"sqlite://{tmp_path}/x.db"}, environ).database == tmp_path / "x.db"
+    assert read({"database_url": "my.db"}, environ).database_file == tmp_path / "my.db"
+    assert read({"database_url": f"sqlite://{tmp_path}/x.db"}, environ).database_file == tmp_path / "x.db"
+
+
+def test_a_postgresql_database_has_an_address_and_no_file(environ):
+    settings = read({"database_url": "postgresql://u:secret@h/db"}, environ)
+    assert (settings.database_url, settings.database_file) == ("postgresql://u:secret@h/db", None)
 
 
 def test_a_short_lease_alone_brings_heartbeats_that_fit_it(environ):
@@ -51,8 +56,7 @@ def test_a_short_lease_alone_brings_heartbeats_that_fit_it(environ):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"database_url": "postgresql://u:secret@h/db"}, "SQLite only"),
-        ({"database_url": "mysql://h/db"}, "not a database"),
+        ({"database_url": "mysql://h/db"}, "no database that gpugen knows"),
         ({"storage_url": "gs://bucket/prefix"}, "folder only"),
         ({"storage_url": "bilder"}, "not a place for images"),
         ({"redis_url": "localhost:6379"}, "not the address of a Redis server"),

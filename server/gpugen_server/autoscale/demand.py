@@ -42,12 +42,10 @@ class Demand(Struct, frozen=True, kw_only=True):
 
 def read(store: Store, live_after: float) -> Demand:
     """The demand now; workers seen since `live_after` (seconds since the epoch) count as there."""
-    head = store.rows(
-        "SELECT model FROM tasks WHERE state = 'queued' ORDER BY priority DESC, num LIMIT ?", COUNTED
-    )
+    head = store.rows("SELECT model FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?", COUNTED)
     models = {model for (model,) in head}
     live = workers.live(store, live_after)
-    ours = {id for (id,) in store.rows("SELECT id FROM workers WHERE user = ?", WORKER_USER)}
+    ours = {id for (id,) in store.rows("SELECT id FROM workers WHERE owner = ?", WORKER_USER)}
     useful = [worker for worker in live if not models or any(map(worker.serves, models))]
     return Demand(
         waiting=len(head),
@@ -62,23 +60,23 @@ def read(store: Store, live_after: float) -> Demand:
 def line_up(store: Store, live_after: float) -> None:
     """The worker is there: those who were told that it starts now wait for their turn."""
     told = store.rows(
-        "SELECT num, id, user, model FROM tasks WHERE state = 'queued' AND phase = 'starting'"
-        " ORDER BY priority DESC, num LIMIT ?",
+        "SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase = 'starting'"
+        " ORDER BY place, num LIMIT ?",
         TOLD,
     )
     store.change(
         "UPDATE tasks SET phase = 'queued', phase_text = '' WHERE state = 'queued' AND phase = 'starting'"
     )
     places = waiting.positions(store)
-    for num, task, user, model in told:
+    for num, task, owner, model in told:
         text = waiting.text(store, model, live_after, places.get(num))
-        log.append(store, TaskKey(num, task, user), PhaseEvent, phase="queued", text=text)
+        log.append(store, TaskKey(num, task, owner), PhaseEvent, phase="queued", text=text)
 
 
 def complain(store: Store, message: str) -> None:
     """Write `message` into the log of the tasks that wait."""
     queued = store.rows(
-        "SELECT num, id, user FROM tasks WHERE state = 'queued' ORDER BY priority DESC, num LIMIT ?", TOLD
+        "SELECT num, id, owner FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?", TOLD
     )
     for key in map(TaskKey._make, queued):
         log.append(store, key, LogEvent, level="error", message=message)
@@ -88,20 +86,20 @@ def forget_workers(store: Store) -> None:
     """No worker started by this server is alive: what they held can be claimed anew at once."""
     store.change(
         "UPDATE tasks SET lease_until = 0 WHERE state = 'running'"
-        " AND worker IN (SELECT id FROM workers WHERE user = ?)",
+        " AND worker IN (SELECT id FROM workers WHERE owner = ?)",
         WORKER_USER,
     )
-    store.change("UPDATE workers SET seen_at = 0 WHERE user = ?", WORKER_USER)
+    store.change("UPDATE workers SET seen_at = 0 WHERE owner = ?", WORKER_USER)
     reap.reap(store)
 
 
 def fail_unserved(store: Store, live_after: float, why: Callable[[str], TaskFailure]) -> None:
     """End every task that waits for a model that nobody serves; `why` gives the reason for a model."""
-    queued = store.rows("SELECT num, id, user, model FROM tasks WHERE state = 'queued'")
+    queued = store.rows("SELECT num, id, owner, model FROM tasks WHERE state = 'queued'")
     hopeless = _unserved(store, {model for *_, model in queued}, live_after)
-    for num, task, user, model in queued:
+    for num, task, owner, model in queued:
         if model in hopeless:
-            _fail(store, TaskKey(num, task, user), why(model))
+            _fail(store, TaskKey(num, task, owner), why(model))
 
 
 def _unserved(store: Store, models: set[str], live_after: float) -> set[str]:

@@ -27,6 +27,8 @@ from gpugen_protocol.state import TERMINAL
 from gpugen_server.database import Store
 from gpugen_server.events.entry import Entry
 
+_READ = "SELECT seq, body FROM events WHERE task_num = ? AND seq > ? ORDER BY seq LIMIT ?"
+
 
 class TaskKey(NamedTuple):
     """What names a task: its number in the database, its public id, its owner."""
@@ -69,17 +71,9 @@ def live(store: Store, task: TaskKey, report: Report) -> None:
     store.outbox.append(Entry(task.id, task.user, 0, _tag(kind), body))
 
 
-def read(store: Store, num: int, after: int, limit: int = -1) -> list[tuple[int, bytes]]:
+def read(store: Store, num: int, after: int, limit: int = 2**31 - 1) -> list[tuple[int, bytes]]:
     """The numbered events after number `after`: (seq, JSON), in order."""
-    return [
-        (seq, bytes(body))
-        for seq, body in store.rows(
-            "SELECT seq, body FROM events WHERE task_num = ? AND seq > ? ORDER BY seq LIMIT ?",
-            num,
-            after,
-            limit,
-        )
-    ]
+    return [(seq, bytes(body)) for seq, body in store.rows(_READ, num, after, limit)]
 
 
 def _tag(kind: type[NumberedEvent] | type[LiveEvent] | type[ImageEvent]) -> str:

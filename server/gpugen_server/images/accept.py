@@ -120,9 +120,11 @@ def _write(store: Store, held: Held, arrival: Arrival) -> None:
     request, encoded = held.resolved, arrival.encoded
     seed = request.seeds[arrival.index]
     store.change(
-        "INSERT OR REPLACE INTO images"
-        " (task_num, idx, attempt, seed, width, height, bytes, sha256, source, file)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO images (task_num, idx, attempt, seed, width, height, bytes, sha256, source, file)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (task_num, idx) DO UPDATE SET attempt = excluded.attempt, seed = excluded.seed,"
+        " width = excluded.width, height = excluded.height, bytes = excluded.bytes, sha256 = excluded.sha256,"
+        " source = excluded.source, file = excluded.file",
         held.task.num,
         arrival.index,
         held.attempt,

@@ -14,7 +14,7 @@ def cancel(store: Store, task: str, user: str | None) -> None:
     Raises:
         NotFound: `user` has no such task.
     """
-    record = records.find(store, task, user)
+    record = records.find(store, task, user, lock=True)
     if record.state == "queued":
         store.change(
             "UPDATE tasks SET state = 'canceled', phase = 'done', phase_text = 'canceled', finished_at = ?"

@@ -15,25 +15,31 @@ from gpugen_protocol.worker import Lease, WorkerTask
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
-from gpugen_server.queue import reap, workers
+from gpugen_server.queue import order, reap, workers
+from gpugen_server.queue.order import Front
+from gpugen_server.queue.workers import Ability
 
-# Priority first, then the order of arrival. The attempt number grows here, at the claim, so that a worker
-# that dies without a word has still used up an attempt.
+_HEAD = "SELECT num, model, passed_at FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT 1"
+_FOR_THE_LOADED = """
+SELECT num FROM tasks WHERE state = 'queued' AND model IN ({loaded}) AND num IN (
+  SELECT num FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT {most}
+) ORDER BY place, num LIMIT 1
+"""
+# The attempt number grows here, at the claim, so that a worker that dies without a word has still used up an
+# attempt.
 _CLAIM = """
 UPDATE tasks SET
   state = 'running', phase = 'starting', phase_text = '{handed}', progress = NULL,
   attempt = attempt + 1, lease = id || '-' || (attempt + 1) || '-' || ?, lease_until = ?,
   worker = ?, started_at = ?
-WHERE num = (
-  SELECT num FROM tasks WHERE state = 'queued' {models} ORDER BY priority DESC, num LIMIT 1
-)
-RETURNING num, id, user, request, attempt, max_attempts, lease
+WHERE num = ? AND state = 'queued'
+RETURNING num, id, owner, request, attempt, max_attempts, lease
 """
 _HANDED = "handed to a worker"  # what a task says until its worker has said anything
 # The answer to a claim can get lost: the worker that asks again gets what it does not know it has. The lease
 # is not prolonged, so that a task on which a worker always stumbles goes on to its next attempt.
 _AGAIN = """
-SELECT num, id, user, request, attempt, max_attempts, lease, lease_until FROM tasks
+SELECT num, id, owner, request, attempt, max_attempts, lease, lease_until FROM tasks
 WHERE state = 'running' AND worker = ? AND phase = 'starting' AND phase_text = ?
   AND progress IS NULL AND cancel = 0 ORDER BY num LIMIT ?
 """
@@ -44,13 +50,17 @@ class Claimer(Struct, frozen=True, kw_only=True):
 
     Attributes:
         models: what it can draw with; empty: what its session said, and if that is empty too, anything.
+        loaded: the models it need not load.
         lease_seconds: for how long it may work without a word.
+        longest_pass: seconds for which a task may be passed over for the sake of `loaded`.
     """
 
     worker: str
     models: tuple[str, ...]
     count: int
     lease_seconds: float
+    loaded: tuple[str, ...] = ()
+    longest_pass: float = 60.0
 
 
 def claim(store: Store, claimer: Claimer) -> tuple[Lease, ...]:
@@ -59,32 +69,54 @@ def claim(store: Store, claimer: Claimer) -> tuple[Lease, ...]:
     A worker that has said nothing yet about leases of its own gets those again, and no others.
     """
     reap.reap(store)
-    workers.touch(store, claimer.worker)
-    models = claimer.models or workers.models_of(store, claimer.worker)
+    ability = workers.ability(store, claimer.worker)
+    if ability.set_aside(store.now):
+        return ()
     again = store.rows(_AGAIN, claimer.worker, _HANDED, claimer.count)
     leases = [_lease(row, until - store.now) for *row, until in again]
     while not again and len(leases) < claimer.count:
-        lease = _claim_one(store, claimer, models)
+        lease = _claim_one(store, claimer, ability)
         if lease is None:
             break
         leases.append(lease)
     return tuple(leases)
 
 
-def _claim_one(store: Store, claimer: Claimer, models: tuple[str, ...]) -> Lease | None:
-    some = f"AND model IN ({', '.join('?' * len(models))})" if models else ""
+def _claim_one(store: Store, claimer: Claimer, ability: Ability) -> Lease | None:
+    fits, needs = ability.fits(claimer.models)
+    head = store.row(_HEAD.format(fits=fits) + store.lock_free, *needs)
+    if head is None:
+        return None
+    num = _choose(store, claimer, Front(*head), fits, needs)
     found = store.row(
-        _CLAIM.format(models=some, handed=_HANDED),
+        _CLAIM.format(handed=_HANDED),
         secrets.token_hex(10),
         store.now + claimer.lease_seconds,
         claimer.worker,
         store.now,
-        *models,
+        num,
     )
     if found is None:
         return None
     log.append(store, TaskKey(*found[:3]), StateEvent, state="running")
     return _lease(found, claimer.lease_seconds)
+
+
+def _choose(store: Store, claimer: Claimer, head: Front, fits: str, needs: Sequence[Any]) -> int:
+    """The head of the queue, or a task close behind it that the worker has the model for."""
+    if not order.may_wait(head, claimer.loaded, store.now, claimer.longest_pass):
+        return head.num
+    marks = ", ".join("?" * len(claimer.loaded))
+    preferred = store.value(
+        _FOR_THE_LOADED.format(loaded=marks, fits=fits, most=order.LOOK_AHEAD) + store.lock_free,
+        *claimer.loaded,
+        *needs,
+    )
+    if preferred is None:
+        return head.num
+    if head.passed_at is None:
+        store.change("UPDATE tasks SET passed_at = ? WHERE num = ?", store.now, head.num)
+    return int(preferred)
 
 
 def _lease(row: Sequence[Any], seconds: float) -> Lease:

@@ -23,12 +23,12 @@ def unfinished(store: Store) -> bool:
 def tell_waiting(store: Store, models: frozenset[str] | None, phase: Phase, text: str, data: Any) -> int:
     """Write a phase event on every queued task of `models` (None: any) that does not say so already."""
     found = store.rows(
-        "SELECT num, id, user, model FROM tasks WHERE state = 'queued' AND phase_text != ? LIMIT 1000", text
+        "SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase_text != ? LIMIT 1000", text
     )
     wanted = [row for row in found if models is None or row[3] in models]
-    for num, task, user, _ in wanted:
+    for num, task, owner, _ in wanted:
         store.change("UPDATE tasks SET phase = ?, phase_text = ? WHERE num = ?", phase, text, num)
-        log.append(store, TaskKey(num, task, user), PhaseEvent, phase=phase, text=text, data=data or {})
+        log.append(store, TaskKey(num, task, owner), PhaseEvent, phase=phase, text=text, data=data or {})
     return len(wanted)
 
 

@@ -6,33 +6,46 @@ from statistics import median
 
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_server.database import Store
-from gpugen_server.queue import workers
+from gpugen_server.queue import waiting, workers
 
 _RECENT = 20  # finished tasks that the median is taken of
+_SPEEDS = """
+SELECT finished_at - started_at, work FROM tasks
+WHERE state = 'succeeded' AND model = ? AND width = ? AND height = ? ORDER BY num DESC LIMIT ?
+"""
+_AHEAD = """
+SELECT model, width, height, sum(work) FROM (
+  SELECT model, width, height, work FROM tasks
+  WHERE state = 'queued' AND (place, num) < (?, ?) ORDER BY place, num LIMIT ?
+) AS ahead GROUP BY model, width, height
+"""
+
+
+def seconds_a_step(store: Store, model: str, width: int, height: int) -> float | None:
+    """The median of recent tasks of this model and size, from claim to the last image, per step and image."""
+    found = store.rows(_SPEEDS, model, width, height, _RECENT)
+    return median(seconds / max(1, work) for seconds, work in found) if found else None
 
 
 def usual_seconds(store: Store, request: ResolvedRequest) -> float | None:
-    """From claim to the last image: the median of recent tasks of this model and size, per step and image."""
-    found = store.rows(
-        "SELECT finished_at - started_at, json_extract(request, '$.n') * json_extract(request, '$.steps')"
-        " FROM tasks WHERE state = 'succeeded' AND model = ? AND width = ? AND height = ?"
-        " ORDER BY num DESC LIMIT ?",
-        request.model,
-        request.width,
-        request.height,
-        _RECENT,
-    )
-    if not found:
-        return None
-    per_step: float = median(seconds / steps for seconds, steps in found)
-    return per_step * request.n * request.steps
+    """How long such a task takes from its claim on."""
+    speed = seconds_a_step(store, request.model, request.width, request.height)
+    return None if speed is None else speed * request.n * request.steps
 
 
 def queued_seconds(
-    store: Store, usual: float | None, position: int | None, live_after: float
+    store: Store, usual: float | None, at: tuple[int, int], model: str, live_after: float
 ) -> float | None:
-    """Until a queued task is done, if those before it take as long as it does; None without workers."""
-    live = len(workers.live(store, live_after))
-    if usual is None or position is None or not live:
+    """Until a queued task is done: what is before it, shared by the workers that serve it, and then itself.
+
+    `at` is its place and number. None without such workers, where a speed is not known, or too far behind.
+    """
+    able = sum(worker.serves(model) for worker in workers.live(store, live_after))
+    if usual is None or not able:
         return None
-    return round(usual * (1 + (position - 1) / live), 1)
+    ahead = store.rows(_AHEAD, *at, waiting.MAX_POSITION)
+    speeds = [seconds_a_step(store, *kind) for *kind, _ in ahead]
+    if any(speed is None for speed in speeds):
+        return None
+    before = sum(float(work) * (speed or 0.0) for (*_, work), speed in zip(ahead, speeds, strict=True))
+    return round(usual + before / able, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpugen_protocol import wire
-from gpugen_protocol.errors import Conflict
+from gpugen_protocol.errors import Conflict, LeaseLost
 from gpugen_protocol.events import PhaseEvent, StateEvent
 from gpugen_protocol.state import State
 from gpugen_protocol.task import TaskFailure
@@ -12,6 +12,7 @@ from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import lease as leases
+from gpugen_server.queue import workers
 from gpugen_server.queue.lease import Held
 
 # One statement that re-checks lease and state decides; whoever comes later finds no row.
@@ -39,6 +40,7 @@ def complete(store: Store, lease: str, worker: str, completion: Completion) -> N
     if leases.ended_as(store, lease) == "complete":
         return
     held = leases.hold(store, lease, worker)
+    workers.note_success(store, worker)
     if held.cancel:
         end(store, held, "canceled", "complete", "canceled")
         return
@@ -61,6 +63,7 @@ def fail(store: Store, lease: str, worker: str, failure: Failure) -> None:
     if leases.ended_as(store, lease) == "fail":
         return
     held = leases.hold(store, lease, worker)
+    workers.note_failure(store, worker, held.task.num, failure.code)
     if held.cancel or failure.code == "canceled":
         end(store, held, "canceled", "fail", "canceled")
     elif failure.retryable and held.attempts_left:
@@ -90,7 +93,7 @@ def end(
     store: Store, held: Held, state: State, how: str, text: str, error: TaskFailure | None = None
 ) -> None:
     """Move a running task into the terminal `state`, with the last event it will ever have."""
-    store.change(
+    changed = store.change(
         _END,
         state,
         text,
@@ -100,6 +103,8 @@ def end(
         held.task.num,
         held.lease,
     )
+    if not changed:
+        raise LeaseLost(hint="Drop this attempt and claim anew.")
     tell_end(store, held.task, state, error)
 
 
@@ -110,7 +115,8 @@ def tell_end(store: Store, task: TaskKey, state: State, error: TaskFailure | Non
 
 def requeue(store: Store, held: Held, how: str, text: str) -> None:
     """Put a running task back at its place in the queue."""
-    store.change(_REQUEUE, int(how == "release"), how, held.task.num, held.lease)
+    if not store.change(_REQUEUE, int(how == "release"), how, held.task.num, held.lease):
+        raise LeaseLost(hint="Drop this attempt and claim anew.")
     log.append(store, held.task, StateEvent, state="queued")
     log.append(store, held.task, PhaseEvent, phase="queued", text=text[:1000])
 

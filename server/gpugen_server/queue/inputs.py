@@ -55,9 +55,9 @@ def add(store: Store, owner: str, arrival: Arrival) -> Input:
     if known is not None:
         return known
     check_room(store, owner)
-    store.change(
+    new = store.change(
         "INSERT INTO inputs (id, owner, width, height, bytes, sha256, file, used_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, sha256) DO NOTHING",
         arrival.id,
         owner,
         arrival.width,
@@ -67,7 +67,8 @@ def add(store: Store, owner: str, arrival: Arrival) -> Input:
         arrival.file,
         store.now,
     )
-    return Input(
+    known = None if new else find(store, owner, arrival.sha256)  # it came twice at once, by two connections
+    return known or Input(
         id=arrival.id,
         width=arrival.width,
         height=arrival.height,

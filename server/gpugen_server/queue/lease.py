@@ -12,6 +12,11 @@ from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import ids
 
+_HELD = """
+SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request FROM tasks
+WHERE id = ? AND lease = ? AND worker = ? AND state = 'running'
+"""
+
 
 class Held(NamedTuple):
     """A lease that is the current one, and its task."""
@@ -37,22 +42,21 @@ class Held(NamedTuple):
 
 
 def hold(store: Store, lease: str, worker: str) -> Held:
-    """The task `worker` holds by `lease`.
+    """The task `worker` holds by `lease`; nobody else changes it until this transaction ends.
 
     Raises:
         LeaseLost: the lease ended, or another attempt has begun.
     """
     found = store.row(
-        "SELECT num, id, user, attempt, released, max_attempts, lease_until, cancel, request FROM tasks"
-        " WHERE id = ? AND lease = ? AND worker = ? AND state = 'running'",
+        _HELD + store.lock,
         ids.task_of(lease),
         lease,
         worker,
     )
     if found is None:
         raise LeaseLost(hint="Drop this attempt and claim anew.")
-    num, task, user, attempt, released, max_attempts, until, cancel, request = found
-    key = TaskKey(num, task, user)
+    num, task, owner, attempt, released, max_attempts, until, cancel, request = found
+    key = TaskKey(num, task, owner)
     return Held(lease, key, attempt, released, max_attempts, until, bool(cancel), request)
 
 

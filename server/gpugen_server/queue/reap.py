@@ -9,16 +9,16 @@ from gpugen_server.queue import finish
 from gpugen_server.queue.lease import Held
 
 _EXPIRED = """
-SELECT num, id, user, attempt, released, max_attempts, lease_until, cancel, request, lease
-FROM tasks WHERE state = 'running' AND lease_until < ? ORDER BY lease_until LIMIT 100
+SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request, lease
+FROM tasks WHERE state = 'running' AND lease_until < ? ORDER BY lease_until, num LIMIT 100
 """
 
 
 def reap(store: Store) -> int:
     """End every lease that ran out; gives how many."""
-    expired = store.rows(_EXPIRED, store.now)
-    for num, task, user, attempt, released, max_attempts, until, cancel, request, lease in expired:
-        key = TaskKey(num, task, user)
+    expired = store.rows(_EXPIRED + store.lock_free, store.now)
+    for num, task, owner, attempt, released, max_attempts, until, cancel, request, lease in expired:
+        key = TaskKey(num, task, owner)
         _end(store, Held(lease, key, attempt, released, max_attempts, until, bool(cancel), request))
     return len(expired)
 
@@ -26,7 +26,9 @@ def reap(store: Store) -> int:
 def spare(store: Store, seconds: float) -> None:
     """Give every running task a fresh lease: while the server was down its worker could not renew it."""
     store.change(
-        "UPDATE tasks SET lease_until = max(lease_until, ?) WHERE state = 'running'", store.now + seconds
+        "UPDATE tasks SET lease_until = ? WHERE state = 'running' AND lease_until < ?",
+        store.now + seconds,
+        store.now + seconds,
     )
 
 
@@ -37,8 +39,8 @@ def _end(store: Store, held: Held) -> None:
         finish.requeue(store, held, "lost", "its worker fell silent; waiting for another")
     else:
         error = TaskFailure(
-            code="worker_lost",
-            message=f"Its worker fell silent in each of {held.max_attempts} attempts.",
-            hint="Look at the worker's log: it may have run out of memory. Then retry the task.",
+            code="poisoned",
+            message=f"Its worker fell silent while drawing it, the last of {held.max_attempts} attempts.",
+            hint="Look at the workers' logs: they may lack memory for it. Then retry it, or a smaller one.",
         )
         finish.end(store, held, "failed", "lost", error.message, error)

@@ -22,9 +22,10 @@ class Record(NamedTuple):
 
     num: int
     id: str
-    user: str
+    owner: str
     group_name: str | None
     priority: int
+    place: int
     state: State
     phase: str
     phase_text: str
@@ -46,21 +47,22 @@ class Record(NamedTuple):
     @property
     def key(self) -> TaskKey:
         """What names this task."""
-        return TaskKey(self.num, self.id, self.user)
+        return TaskKey(self.num, self.id, self.owner)
 
 
 COLUMNS = ", ".join(Record._fields)
 
 
-def find(store: Store, task: str, user: str | None) -> Record:
-    """The row of `task` if `user` may see it; None may see all.
+def find(store: Store, task: str, user: str | None, *, lock: bool = False) -> Record:
+    """The row of `task` if `user` may see it; None may see all. With `lock` nobody else changes it meanwhile.
 
     Raises:
         NotFound: there is none, or it belongs to somebody else; the two look the same.
     """
-    found = store.row(f"SELECT {COLUMNS} FROM tasks WHERE id = ?", task)  # noqa: S608
+    locked = store.lock if lock else ""
+    found = store.row(f"SELECT {COLUMNS} FROM tasks WHERE id = ?{locked}", task)  # noqa: S608
     record = Record(*found) if found else None
-    if record is None or (user is not None and record.user != user):
+    if record is None or (user is not None and record.owner != user):
         raise NotFound(f"There is no task {task}.", hint="`gpugen status` lists your tasks.")
     return record
 
@@ -77,7 +79,7 @@ def show(store: Store, record: Record, live_after: float, places: Mapping[int, i
         state=record.state,
         phase=record.phase,
         request=request,
-        user=record.user,
+        user=record.owner,
         group=record.group_name,
         priority=record.priority,
         attempt=record.attempt,
@@ -112,14 +114,16 @@ def _outlook(
             "phase_text": record.phase_text,
             "eta_seconds": None if usual is None else round(max(0.0, usual - elapsed), 1),
         }
-    places = waiting.positions(store) if places is None else places
-    position = places.get(record.num)
+    counted = None if places is None else places.get(record.num)
+    position = waiting.position(store, record.place, record.num) if places is None else counted
     text = record.phase_text or waiting.text(store, record.model, live_after, position)
     return {
         "phase_text": text,
         "queue_position": position,
         "queue_position_text": str(position) if position else waiting.BEYOND,
-        "eta_seconds": estimate.queued_seconds(store, usual, position, live_after),
+        "eta_seconds": estimate.queued_seconds(
+            store, usual, (record.place, record.num), record.model, live_after
+        ),
     }
 
 

@@ -15,11 +15,16 @@ def remove(store: Store, task: str, user: str | None) -> list[str]:
         NotFound: `user` has no such task.
         Conflict: the task is not finished yet.
     """
-    record = records.find(store, task, user)
+    record = records.find(store, task, user, lock=True)
     if record.state not in TERMINAL:
         raise Conflict(f"Task {task} is still {record.state}.", hint="Cancel it first.")
-    files = [file for (file,) in store.rows("SELECT file FROM images WHERE task_num = ?", record.num)]
+    return forget(store, record.num)
+
+
+def forget(store: Store, num: int) -> list[str]:
+    """As `remove`, for a task (by its number) that is known to be finished."""
+    files = [file for (file,) in store.rows("SELECT file FROM images WHERE task_num = ?", num)]
     for table in ("images", "events", "task_inputs"):
-        store.change(f"DELETE FROM {table} WHERE task_num = ?", record.num)  # noqa: S608
-    store.change("DELETE FROM tasks WHERE num = ?", record.num)
+        store.change(f"DELETE FROM {table} WHERE task_num = ?", num)  # noqa: S608
+    store.change("DELETE FROM tasks WHERE num = ?", num)
     return files

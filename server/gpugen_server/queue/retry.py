@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from gpugen_protocol import wire
@@ -11,15 +13,24 @@ from gpugen_protocol.request import ResolvedRequest, TaskRequest
 from gpugen_protocol.state import TERMINAL
 from gpugen_server.database import Store
 from gpugen_server.queue import records
+from gpugen_server.queue.limits import Limits
 from gpugen_server.queue.submit import Submission, submit
 
 
-def retry(
-    store: Store, task: str, user: str | None, registry: Registry, max_attempts: int, live_after: float
-) -> str:
+class Terms(NamedTuple):
+    """What holds for every new task; workers seen since `live_after` count as there."""
+
+    registry: Registry
+    max_attempts: int
+    live_after: float
+    limits: Limits = Limits()
+
+
+def retry(store: Store, task: str, user: str | None, terms: Terms) -> str:
     """Queue a new task with the same request, seed included, for the same user; gives its id.
 
     Raises:
+        TooManyTasks: a cap is reached.
         NotFound: `user` has no such task.
         Conflict: the task is not finished yet.
         UnknownModel, NotSupported, TooCostly: the registry has changed and cannot serve it any more.
@@ -32,10 +43,11 @@ def retry(
         {**wire.plain(former), "priority": record.priority, "group": record.group_name}, TaskRequest
     )
     submission = Submission(
-        user=record.user,
+        user=record.owner,
         asked=asked,
-        resolved=registry.resolve(asked, former.seed),
-        max_attempts=max_attempts,
+        resolved=terms.registry.resolve(asked, former.seed),
+        max_attempts=terms.max_attempts,
+        memory=terms.registry.get(former.model).memory_for(former),
         retry_of=record.id,
     )
-    return submit(store, submission, live_after)[0]
+    return submit(store, submission, terms.live_after, terms.limits)[0]

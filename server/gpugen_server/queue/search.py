@@ -14,6 +14,8 @@ from gpugen_server.events import log
 from gpugen_server.queue import records, waiting
 from gpugen_server.queue.records import COLUMNS, Record
 
+MOST_ACTIVE = 1000  # tasks that `active` names
+
 
 class Filter(Struct, frozen=True, kw_only=True):
     """Which tasks; None means any. `user` None: everybody's."""
@@ -74,11 +76,15 @@ def events(store: Store, task: str, user: str | None, after: int, limit: int) ->
 
 def active(store: Store, user: str | None) -> list[str]:
     """The ids of the user's tasks that are not finished, oldest first; None: everybody's."""
-    found = store.rows(
-        "SELECT num, id, user FROM tasks WHERE state = 'queued'"
-        " UNION ALL SELECT num, id, user FROM tasks WHERE state = 'running'"
-    )
-    return [task for _, task, owner in sorted(found) if user is None or owner == user][:1000]
+    own, params = ("", ()) if user is None else (" AND owner = ?", (user,))
+    found: list[tuple[Any, ...]] = []
+    for state in ("running", "queued"):
+        found += store.rows(
+            f"SELECT num, id FROM tasks WHERE state = '{state}'{own} ORDER BY num LIMIT ?",  # noqa: S608
+            *params,
+            MOST_ACTIVE,
+        )
+    return [task for _, task in sorted(found)][:MOST_ACTIVE]
 
 
 def listing(store: Store, wanted: Filter, live_after: float) -> TaskPage:
@@ -104,7 +110,7 @@ def listing(store: Store, wanted: Filter, live_after: float) -> TaskPage:
 def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
     where: list[str] = ["1 = 1"]
     params: list[Any] = []
-    equal = {"user": wanted.user, "group_name": wanted.group, "model": wanted.model}
+    equal = {"owner": wanted.user, "group_name": wanted.group, "model": wanted.model}
     for column, value in equal.items():
         if value is not None:
             where.append(f"{column} = ?")
@@ -114,12 +120,17 @@ def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
         where.append(f"state IN ({', '.join('?' * len(names))})")
         params.extend(names)
     if wanted.q:
-        where.append("instr(lower(json_extract(request, '$.prompt')), lower(?)) > 0")
-        params.append(wanted.q)
+        where.append("lower(prompt) LIKE ? ESCAPE '!'")
+        params.append(f"%{_literal(wanted.q.lower())}%")
     if wanted.cursor is not None:
         where.append("num < ?")
         params.append(_number(wanted.cursor))
     return where, params
+
+
+def _literal(text: str) -> str:
+    """`text` with what LIKE would take for a wildcard marked as itself."""
+    return "".join(f"!{letter}" if letter in "!%_" else letter for letter in text)
 
 
 def _states(text: str) -> list[str]:

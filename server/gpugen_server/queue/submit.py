@@ -13,16 +13,25 @@ from gpugen_protocol.request import ResolvedRequest, TaskRequest
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
-from gpugen_server.queue import ids, inputs, waiting
+from gpugen_server.queue import ids, inputs, order, waiting
+from gpugen_server.queue.limits import Limits
+from gpugen_server.queue.order import Lane
 
 _INSERT = """
 INSERT INTO tasks (
   state, phase, phase_text, attempt, released, cancel, last_seq, closed,
-  id, user, group_name, priority, model, width, height, request,
+  id, owner, group_name, priority, turn, place, model, width, height, work, memory, prompt, request,
   idempotency_key, body_hash, max_attempts, retry_of, created_at
-) VALUES ('queued', 'queued', '', 0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES ('queued', 'queued', '', 0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 RETURNING num
 """
+_KEY = "SELECT id, body_hash FROM tasks WHERE owner = ? AND idempotency_key = ?"
+_SERVED = "SELECT max(turn) FROM tasks WHERE attempt > 0"
+_SERVED_HERE = (
+    "SELECT EXISTS (SELECT 1 FROM tasks WHERE attempt > 0 AND turn = ? AND owner = ? AND priority = ?)"
+)
+_WAITING = "SELECT max(turn) FROM tasks WHERE state = 'queued' AND owner = ? AND priority = ?"
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -31,6 +40,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     Attributes:
         asked: the request as it was sent; the same key must always come with the same one.
         resolved: the same with every blank filled.
+        memory: bytes of memory a worker needs for it; 0: not known.
         key: the Idempotency-Key, unique within the user.
     """
 
@@ -38,8 +48,16 @@ class Submission(Struct, frozen=True, kw_only=True):
     asked: TaskRequest
     resolved: ResolvedRequest
     max_attempts: int
+    memory: int = 0
     key: str | None = None
     retry_of: str | None = None
+
+    @property
+    def priority(self) -> int:
+        """What was asked for; else 0, and less for the many tasks of a group."""
+        if self.asked.priority is not None:
+            return self.asked.priority
+        return 0 if self.asked.group is None else order.GROUP_PRIORITY
 
     @property
     def body_hash(self) -> str:
@@ -47,7 +65,12 @@ class Submission(Struct, frozen=True, kw_only=True):
         return hashlib.sha256(wire.encode(self.asked)).hexdigest()
 
 
-def submit(store: Store, submission: Submission, live_after: float) -> tuple[str, bool]:
+def submit(
+    store: Store,
+    submission: Submission,
+    live_after: float,
+    limits: Limits = Limits(),  # noqa: B008 - no limits
+) -> tuple[str, bool]:
     """Store the task; gives its id and whether it is new.
 
     Workers seen since `live_after` (seconds since the epoch) count as there.
@@ -55,25 +78,37 @@ def submit(store: Store, submission: Submission, live_after: float) -> tuple[str
     Raises:
         IdempotencyConflict: the key was used with another request.
         InvalidRequest: it starts from an image that is not there.
+        TooManyTasks: a cap is reached.
     """
     known = _find(store, submission) if submission.key else None
     if known is not None:
         return known, False
-    task = _insert(store, submission)
+    limits.check(store, submission.user)
+    turn = order.turn(_lane(store, submission))
+    task = _insert(store, submission, turn)
+    if task is None:  # somebody else has just used the same key
+        return _find(store, submission) or "", False
     inputs.use(store, task.num, submission.user, submission.resolved)
     log.append(store, task, StateEvent, state="queued")
-    position = waiting.positions(store).get(task.num)
+    position = waiting.position(store, order.place(turn, submission.priority), task.num)
     text = waiting.text(store, submission.resolved.model, live_after, position)
-    log.append(store, task, PhaseEvent, phase="queued", text=text)
+    log.append(store, task, PhaseEvent, phase="queued", text=text, data={"position": position})
     return task.id, True
 
 
-def _find(store: Store, submission: Submission) -> str | None:
-    found = store.row(
-        "SELECT id, body_hash FROM tasks WHERE user = ? AND idempotency_key = ?",
-        submission.user,
-        submission.key,
+def _lane(store: Store, submission: Submission) -> Lane:
+    served = store.value(_SERVED)
+    lane = (submission.user, submission.priority)
+    waiting = store.value(_WAITING, *lane)
+    return Lane(
+        served=-1 if served is None else served,
+        served_here=served is not None and bool(store.value(_SERVED_HERE, served, *lane)),
+        waiting=-1 if waiting is None else waiting,
     )
+
+
+def _find(store: Store, submission: Submission) -> str | None:
+    found = store.row(_KEY, submission.user, submission.key)
     if found is None:
         return None
     if found[1] != submission.body_hash:
@@ -85,7 +120,8 @@ def _find(store: Store, submission: Submission) -> str | None:
     return str(found[0])
 
 
-def _insert(store: Store, submission: Submission) -> TaskKey:
+def _insert(store: Store, submission: Submission, turn: int) -> TaskKey | None:
+    """The new task; None if its key is used already."""
     request, asked = submission.resolved, submission.asked
     task = ids.ulid()
     num = store.value(
@@ -93,10 +129,15 @@ def _insert(store: Store, submission: Submission) -> TaskKey:
         task,
         submission.user,
         asked.group,
-        asked.priority,
+        submission.priority,
+        turn,
+        order.place(turn, submission.priority),
         request.model,
         request.width,
         request.height,
+        request.n * request.steps,
+        submission.memory,
+        request.prompt,
         wire.encode(request).decode(),
         submission.key,
         submission.body_hash,
@@ -104,4 +145,4 @@ def _insert(store: Store, submission: Submission) -> TaskKey:
         submission.retry_of,
         store.now,
     )
-    return TaskKey(num, task, submission.user)
+    return None if num is None else TaskKey(num, task, submission.user)

@@ -11,12 +11,51 @@ from gpugen_protocol import wire
 from gpugen_protocol.clock import rfc3339
 from gpugen_protocol.worker import SessionRequest, Worker
 from gpugen_server.database import Store
+from gpugen_server.database.tables import WorkerRow
 from gpugen_server.queue import ids
-from gpugen_server.tables import WorkerRow
 
 SHOWN_SECONDS = 3600.0  # how long a worker that left is still listed
 KEPT_SECONDS = 7 * 86400.0  # how long it is still known
 _LARGEST = 2**63 - 1  # what a column can hold
+
+
+MOST_FAILURES = 3  # in a row; then a worker is set aside
+_ASIDE_SECONDS = 60.0  # for the first time; twice as long after each further failure
+_LONGEST_ASIDE = 1800.0
+_NOT_ITS_FAULT = frozenset({"canceled", "not_supported"})
+
+
+class Ability(Struct, frozen=True):
+    """What a worker can be given.
+
+    Attributes:
+        models: empty: any.
+        memory_bytes, max_pixels: 0: any amount.
+        aside_until: it gets nothing before; None: it may have work.
+    """
+
+    models: tuple[str, ...] = ()
+    memory_bytes: int = 0
+    max_pixels: int = 0
+    aside_until: float | None = None
+
+    def set_aside(self, now: float) -> bool:
+        """Whether it must wait, for it failed too often."""
+        return self.aside_until is not None and now < self.aside_until
+
+    def fits(self, models: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
+        """The condition on tasks that it can serve, and its parameters; `models` narrows its own."""
+        condition, needs = "", []
+        if self.memory_bytes:
+            condition += " AND memory <= ?"
+            needs.append(self.memory_bytes)
+        if self.max_pixels:
+            condition += " AND width * height <= ?"
+            needs.append(self.max_pixels)
+        wanted = models or self.models
+        if wanted:
+            condition += f" AND model IN ({', '.join('?' * len(wanted))})"
+        return condition, (*needs, *wanted)
 
 
 class LiveWorker(Struct, frozen=True):
@@ -39,10 +78,11 @@ def register(store: Store, request: SessionRequest, user: str) -> str:
         name=request.name,
         models=wire.encode(request.models).decode(),
         memory_bytes=min(request.memory_bytes, _LARGEST),
+        max_pixels=min(request.max_pixels, _LARGEST),
         device=request.device,
         version=request.version,
         libraries=wire.encode(request.libraries).decode(),
-        user=user,
+        owner=user,
         started_at=store.now,
         seen_at=store.now,
     ).execute(store.database)
@@ -68,10 +108,45 @@ def touch(store: Store, worker: str) -> None:
     )
 
 
-def models_of(store: Store, worker: str) -> tuple[str, ...]:
-    """The models `worker` said it has; empty: any."""
-    found = store.value("SELECT models FROM workers WHERE id = ?", worker)
-    return msgspec.json.decode(found, type=tuple[str, ...]) if found else ()
+def ability(store: Store, worker: str) -> Ability:
+    """What `worker` can be given, as it said when it came. It was heard of now, which is noted."""
+    found = store.row(
+        "SELECT models, memory_bytes, max_pixels, set_aside_until, seen_at FROM workers WHERE id = ?", worker
+    )
+    if found is None:
+        return Ability()
+    models, memory, pixels, aside, seen_at = found
+    if seen_at < store.now - 1.0:
+        touch(store, worker)
+    return Ability(msgspec.json.decode(models, type=tuple[str, ...]), memory, pixels, aside)
+
+
+def note_success(store: Store, worker: str) -> None:
+    """`worker` finished a task: what it failed at before is forgotten."""
+    store.change(
+        "UPDATE workers SET failures = 0, failed_task = NULL, set_aside_until = NULL"
+        " WHERE id = ? AND failures > 0",
+        worker,
+    )
+
+
+def note_failure(store: Store, worker: str, task: int, code: str) -> None:
+    """An attempt of `worker` at `task` failed; after MOST_FAILURES tasks in a row it is set aside.
+
+    One task that fails again and again says nothing about the worker: it counts once.
+    """
+    if code in _NOT_ITS_FAULT:
+        return
+    failures = store.value(
+        "UPDATE workers SET failures = failures + 1, failed_task = ?"
+        " WHERE id = ? AND (failed_task IS NULL OR failed_task <> ?) RETURNING failures",
+        task,
+        worker,
+        task,
+    )
+    if failures is not None and failures >= MOST_FAILURES:
+        pause = min(_LONGEST_ASIDE, _ASIDE_SECONDS * 2.0 ** (failures - MOST_FAILURES))
+        store.change("UPDATE workers SET set_aside_until = ? WHERE id = ?", store.now + pause, worker)
 
 
 def live(store: Store, live_after: float) -> list[LiveWorker]:
@@ -82,7 +157,7 @@ def live(store: Store, live_after: float) -> list[LiveWorker]:
 
 def listing(store: Store, live_after: float, user: str | None) -> list[Worker]:
     """Every worker seen within the last hour, the newest first, as `user` may see it (None: all of it)."""
-    running = store.rows("SELECT worker, id, user FROM tasks WHERE state = 'running'")
+    running = store.rows("SELECT worker, id, owner FROM tasks WHERE state = 'running'")
     busy = {worker: task if user in (None, owner) else "" for worker, task, owner in running}
     query = (
         WorkerRow.select()
@@ -90,16 +165,21 @@ def listing(store: Store, live_after: float, user: str | None) -> list[Worker]:
         .order_by(WorkerRow.id.desc())
         .limit(1000)
     )
-    return [_view(row, busy.get(row.id), live_after) for row in query.execute(store.database)]
+    return [_view(row, busy.get(row.id), live_after, store.now) for row in query.execute(store.database)]
 
 
-def _view(row: Any, task: str | None, live_after: float) -> Worker:
+def _view(row: Any, task: str | None, live_after: float, now: float) -> Worker:
     """`task` is None for an idle worker, empty for one whose task is not to be named."""
-    present: Literal["busy", "idle"] = "idle" if task is None else "busy"
+    present: Literal["busy", "idle", "set aside"] = "idle" if task is None else "busy"
+    text = ""
+    if task is None and row.set_aside_until is not None and row.set_aside_until > now:
+        present = "set aside"
+        text = f"{row.failures} failures in a row: no tasks for {row.set_aside_until - now:.0f} s"
     return Worker(
         id=row.id,
         name=row.name,
         state=present if row.seen_at > live_after else "gone",
+        text=text,
         models=msgspec.json.decode(row.models, type=tuple[str, ...]),
         device=row.device,
         version=row.version,

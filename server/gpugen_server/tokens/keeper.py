@@ -13,16 +13,16 @@ from gpugen_protocol.clock import rfc3339
 from gpugen_protocol.errors import NotFound
 from gpugen_protocol.tokens import NewToken, Scope, Token, UserName
 from gpugen_server.database import Store
-from gpugen_server.tables import TokenRow
+from gpugen_server.database.tables import TokenRow
 
 PREFIXES: dict[Scope, str] = {"user": "gpg_u_", "worker": "gpg_w_", "admin": "gpg_a_"}
 SESSION_SECONDS = 3600.0  # how long a worker's session token holds
 _USE_NOTED = 60.0  # seconds between two notes of a token's last use
 _CHECK = """
-SELECT id, scope, user, worker, parent, expires_at FROM tokens
+SELECT id, scope, owner, worker, parent, expires_at FROM tokens
 LEFT JOIN (
   SELECT id AS opener FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)
-) ON opener = parent
+) AS openers ON opener = parent
 WHERE hash = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)
   AND (parent IS NULL OR opener IS NOT NULL)
 """
@@ -89,7 +89,7 @@ def listing(store: Store, user: str | None = None) -> list[Token]:
     """All tokens but the session tokens of workers, newest first; those of `user` alone if one is named."""
     query = TokenRow.select().where(TokenRow.worker.is_null()).order_by(TokenRow.created_at.desc())
     if user is not None:
-        query = query.where(TokenRow.user == user)
+        query = query.where(TokenRow.owner == user)
     return [_view(row) for row in query.execute(store.database)]
 
 
@@ -119,7 +119,7 @@ def _insert(
         expires_at=None if expires_at is None else rfc3339(expires_at),
     )
     row = {"name": "", **fields, "created_at": store.now, "expires_at": expires_at}
-    TokenRow.insert(id=made.id, hash=_hash(text), scope=scope, user=user, **row).execute(store.database)
+    TokenRow.insert(id=made.id, hash=_hash(text), scope=scope, owner=user, **row).execute(store.database)
     return made
 
 
@@ -131,7 +131,7 @@ def _view(row: Any) -> Token:
     return Token(
         id=row.id,
         scope=row.scope,
-        user=row.user,
+        user=row.owner,
         name=row.name,
         created_at=rfc3339(row.created_at),
         expires_at=None if row.expires_at is None else rfc3339(row.expires_at),

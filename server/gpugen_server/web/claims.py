@@ -77,7 +77,9 @@ class WorkerHandler(Handler):
             worker=self.worker,
             models=request.models,
             count=request.max,
+            loaded=request.loaded,
             lease_seconds=self.services.settings.lease_seconds,
+            longest_pass=self.services.settings.longest_pass,
         )
 
     def session_outlasts(self, request: ClaimRequest) -> bool:

@@ -9,7 +9,7 @@ from gpugen_protocol.events import EventPage
 from gpugen_protocol.health import Health, Stats
 from gpugen_protocol.models import ModelList
 from gpugen_protocol.request import TaskRequest
-from gpugen_protocol.task import Input, Task, TaskPage
+from gpugen_protocol.task import Group, Input, Task, TaskPage
 from gpugen_protocol.worker import (
     Beat,
     ClaimRequest,
@@ -22,7 +22,7 @@ from gpugen_protocol.worker import (
     SessionRequest,
     WorkerList,
 )
-from gpugen_server.web import claims, health, images, inputs, openapi, tasks, updates
+from gpugen_server.web import claims, groups, health, images, inputs, openapi, tasks, updates
 from gpugen_server.web.queries import EventQuery, ImageQuery, SocketQuery, TaskQuery
 from gpugen_server.web.route import Call, Route
 
@@ -42,6 +42,8 @@ ROUTES: tuple[Route, ...] = (
     Route(paths.TASK_RETRY, tasks.TaskRetry, _post(None, Task, 201)),
     Route(paths.TASK_EVENTS, tasks.TaskEvents, _get(EventPage, EventQuery)),
     Route(paths.TASK_IMAGE, images.TaskImage, _get(bytes, ImageQuery)),
+    Route(paths.GROUP, groups.OneGroup, _get(Group)),
+    Route(paths.GROUP_CANCEL, groups.GroupCancel, _post(None, Group)),
     Route(paths.INPUTS, inputs.Inputs, {"post": Call(body=bytes, answer=Input, status=201)}),
     Route(paths.EVENTS, updates.Updates, {"get": Call(query=SocketQuery, status=101)}),
     Route(paths.MODELS, health.Models, _get(ModelList)),

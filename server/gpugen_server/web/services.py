@@ -14,6 +14,7 @@ from gpugen_protocol.models import Registry
 from gpugen_server.database import Database
 from gpugen_server.events.hub import Hub
 from gpugen_server.images.directory import Directory
+from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
 from gpugen_server.tokens.gate import Gate
 from gpugen_server.web.dispatch import Dispatcher
@@ -47,6 +48,7 @@ class Services:
     dispatcher: Dispatcher
     images: Directory
     pool: ThreadPoolExecutor
+    limits: Limits = field(default_factory=Limits)
     sockets: set[Socket] = field(default_factory=set)
     started: float = field(default_factory=time.monotonic)
     last_request: float = field(default_factory=time.monotonic)

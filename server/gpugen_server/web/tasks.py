@@ -8,11 +8,13 @@ import secrets
 import msgspec
 from msgspec import Struct
 
-from gpugen_protocol.errors import InvalidRequest
+from gpugen_protocol.errors import FieldError, Forbidden, InvalidRequest
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.task import Task
 from gpugen_server.database import Store
 from gpugen_server.queue import cancel, remove, retry, search, submit
+from gpugen_server.queue.limits import Limits
+from gpugen_server.queue.retry import Terms
 from gpugen_server.queue.search import Filter
 from gpugen_server.queue.submit import Submission
 from gpugen_server.web.handler import Handler
@@ -37,17 +39,19 @@ class Tasks(Handler):
     async def post(self) -> None:
         """Submit."""
         request = self.read(TaskRequest)
+        self._check_priority(request)
         resolved = self.services.registry.resolve(request, secrets.randbelow(_SEEDS))
         submission = Submission(
             user=self.principal.user,
             asked=request,
             resolved=resolved,
             max_attempts=self.services.settings.max_attempts,
+            memory=self.services.registry.get(resolved.model).memory_for(resolved),
             key=self._key(),
         )
         live_after = self.services.live_after()
         self.services.check_takes_tasks()
-        task, new = await self.services.database.run(_submit, submission, live_after)
+        task, new = await self.services.database.run(_submit, submission, live_after, self.services.limits)
         self.set_header("Location", f"{self.request.path}/{task.id}")
         self.answer(task, 201 if new else 200)
 
@@ -56,6 +60,14 @@ class Tasks(Handler):
         asked = self.query(TaskQuery)
         wanted = Filter(user=self.principal.owner, **msgspec.structs.asdict(asked))
         self.answer(await self.services.database.run(search.listing, wanted, self.services.live_after()))
+
+    def _check_priority(self, request: TaskRequest) -> None:
+        if (request.priority or 0) > 0 and self.principal.scope != "admin":
+            raise Forbidden(
+                "Only admins may raise a priority above 0.",
+                hint="Leave priority out, or lower it to let others go first.",
+                errors=(FieldError("priority", "may be at most 0"),),
+            )
 
     def _key(self) -> str | None:
         key = self.request.headers.get("Idempotency-Key")
@@ -103,9 +115,9 @@ class TaskRetry(Handler):
         """Queue the same request once more."""
         services, owner = self.services, self.principal.owner
         live_after = services.live_after()
-        attempts = services.settings.max_attempts
+        terms = Terms(services.registry, services.settings.max_attempts, live_after, services.limits)
         services.check_takes_tasks()
-        new = await services.database.run(retry.retry, id, owner, services.registry, attempts, live_after)
+        new = await services.database.run(retry.retry, id, owner, terms)
         self.answer(await services.database.run(search.get, new, owner, live_after), 201)
 
 
@@ -123,6 +135,6 @@ class TaskEvents(Handler):
         self.answer(RawEventPage([msgspec.Raw(body) for _, body in found.events], found.last_seq))
 
 
-def _submit(store: Store, submission: Submission, live_after: float) -> tuple[Task, bool]:
-    task, new = submit.submit(store, submission, live_after)
+def _submit(store: Store, submission: Submission, live_after: float, limits: Limits) -> tuple[Task, bool]:
+    task, new = submit.submit(store, submission, live_after, limits)
     return search.get(store, task, submission.user, live_after), new

@@ -15,14 +15,14 @@ def test_a_lease_that_still_holds_is_left_alone(queue):
     assert queue.state(lease.task.id) == "running"
 
 
-def test_a_task_that_loses_every_worker_fails_as_worker_lost_and_the_queue_flows_on(queue):
+def test_a_task_that_loses_every_worker_fails_as_poisoned_and_the_queue_flows_on(queue):
     poison, other = queue.submit(), queue.submit()
     for _ in range(3):
         lease = queue.claim()
         assert lease.task.id == poison
         queue.expire(lease.id)
     assert queue.claim().task.id == other
-    assert queue.get(poison).error.code == "worker_lost"
+    assert queue.get(poison).error.code == "poisoned"
     assert queue.states(poison)[-1] == "failed"
 
 

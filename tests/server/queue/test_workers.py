@@ -1,6 +1,12 @@
 import time
 
-from gpugen_server.queue import workers
+from gpugen_protocol.worker import Failure
+from gpugen_server.images import accept
+from gpugen_server.images.accept import Arrival
+from gpugen_server.images.codec import Encoded
+from gpugen_server.queue import finish, workers
+
+PICTURE = Encoded(b"png", "sha", "s")
 
 
 def listing(queue, live_after=0.0, user=None):
@@ -47,3 +53,59 @@ def test_a_worker_without_models_serves_any(queue):
     assert worker.serves("anything")
     queue.new_worker("emoji")
     assert sorted(worker.serves("sdxl") for worker in queue.call(workers.live, 0.0)) == [False, True]
+
+
+def failing(queue, worker, code="error", retryable=False, task=None):
+    """The next task fails in the hands of `worker`."""
+    task or queue.submit()
+    lease = queue.claim(worker)
+    queue.call(finish.fail, lease.id, worker, Failure(code=code, message="No.", retryable=retryable))
+    return lease.task.id
+
+
+def shown(queue, worker):
+    (found,) = [one for one in queue.call(workers.listing, 0.0, None) if one.id == worker]
+    return found
+
+
+def test_a_worker_that_fails_at_three_tasks_in_a_row_is_set_aside_for_a_while(queue):
+    bad = queue.new_worker()
+    for _ in range(workers.MOST_FAILURES):
+        failing(queue, bad)
+    task = queue.submit()
+    assert queue.claim(bad) is None
+    assert (shown(queue, bad).state, shown(queue, bad).text.split(":")[0]) == (
+        "set aside",
+        "3 failures in a row",
+    )
+    assert queue.claim().task.id == task  # another one goes on with the queue
+    queue.call(lambda store: store.change("UPDATE workers SET set_aside_until = 1"))
+    failing(queue, bad)
+    left = (
+        queue.call(lambda store: store.value("SELECT set_aside_until FROM workers WHERE failures = 4"))
+        - time.time()
+    )
+    assert 100 < left < 130  # longer each time
+
+
+def test_a_success_clears_its_name(queue):
+    worker = queue.new_worker()
+    for _ in range(2 * workers.MOST_FAILURES):
+        failing(queue, worker)
+        queue.submit()
+        lease = queue.claim(worker)
+        queue.call(
+            lambda store, lease=lease: accept.accept(store, Arrival(lease.id, worker, 0, PICTURE, "f"), 30.0)
+        )
+        queue.complete(lease.id, worker)
+    assert shown(queue, worker).state == "idle"
+
+
+def test_one_bad_task_or_a_refused_one_says_nothing_about_a_worker(queue):
+    worker = queue.new_worker()
+    queue.submit()
+    for _ in range(2):
+        failing(queue, worker, retryable=True, task="the same again")
+    for _ in range(5):
+        failing(queue, worker, code="not_supported")
+    assert shown(queue, worker).state == "idle"

@@ -19,6 +19,7 @@ def test_a_new_token_opens_its_own_scope(database, scope):
     assert made.token.startswith({"user": "gpg_u_", "worker": "gpg_w_", "admin": "gpg_a_"}[scope])
 
 
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
 def test_only_the_hash_is_stored(database, tmp_path):
     made = database.call(tokens.create, "user", "ann", "laptop")
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("gpugen.db*"))
@@ -31,7 +32,7 @@ def test_an_expired_token_opens_nothing(database, monkeypatch):
     made = database.call(tokens.create, "user", "ann", "", 60.0)
     assert principal(database, made.token) is not None
     now = time.time()
-    monkeypatch.setattr("gpugen_server.database.time.time", lambda: now + 61)
+    monkeypatch.setattr("gpugen_server.database.store.time.time", lambda: now + 61)
     assert principal(database, made.token) is None
 
 
@@ -101,7 +102,7 @@ def test_a_session_ends_with_the_token_that_opened_it_however_often_it_was_renew
 def test_expired_session_tokens_are_swept(database, opener, monkeypatch):
     database.call(tokens.open_session, "w1", opener)
     now = time.time()
-    monkeypatch.setattr("gpugen_server.database.time.time", lambda: now + 3601)
+    monkeypatch.setattr("gpugen_server.database.store.time.time", lambda: now + 3601)
     database.call(tokens.open_session, "w2", opener)
     left = database.call(lambda store: store.rows("SELECT worker FROM tokens WHERE worker IS NOT NULL"))
     assert left == [("w2",)]

@@ -180,7 +180,7 @@ def test_a_token_that_is_revoked_loses_its_sockets(server, tasks, listen, wait_u
     token = server.make_token("user", "bob")
     listener = listen(server, "?task=*", token)
     other = listen(server, "?task=*")
-    server.sql("UPDATE tokens SET revoked_at = 1 WHERE user = 'bob'")
+    server.sql("UPDATE tokens SET revoked_at = 1 WHERE owner = 'bob'")
     server.server._services.gate.forget()
     wait_until(lambda: listener.closed)
     assert listener.closed.rcvd.code == 1008

@@ -28,6 +28,10 @@ def limit_pages(store, pages):
     store.rows(f"PRAGMA max_page_count = {pages}")
 
 
+on_sqlite = pytest.mark.parametrize("where", ["sqlite"], indirect=True)
+
+
+@on_sqlite
 def test_a_full_disk_is_named_and_changes_nothing(database):
     pages = database.call(lambda store: store.value("PRAGMA page_count"))
     database.call(limit_pages, pages + 20)
@@ -36,6 +40,7 @@ def test_a_full_disk_is_named_and_changes_nothing(database):
     assert database.call(count) == 0
 
 
+@on_sqlite
 def test_writing_works_again_once_there_is_room(database):
     pages = database.call(lambda store: store.value("PRAGMA page_count"))
     database.call(limit_pages, pages + 20)
@@ -46,16 +51,17 @@ def test_writing_works_again_once_there_is_room(database):
     assert database.call(count) == 200
 
 
+@on_sqlite
 def test_a_locked_database_is_unavailable_and_not_an_internal_error(make_database, monkeypatch):
-    monkeypatch.setattr("gpugen_server.database.BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr("gpugen_server.database.sqlite.BUSY_TIMEOUT", 0.05)
     one, two = make_database(), make_database()
-    with one._peewee.atomic("IMMEDIATE"), pytest.raises(Unavailable, match="locked"):
+    with one.engine.peewee.atomic("IMMEDIATE"), pytest.raises(Unavailable, match="locked"):
         two.call(count)
 
 
 def test_an_error_of_ours_rolls_back_and_passes_unchanged(database):
     def write_and_refuse(store):
-        store.change("INSERT INTO events VALUES (1, 1, x'00')")
+        store.change("INSERT INTO events VALUES (1, 1, ?)", b"x")
         raise NotFound("no")
 
     with pytest.raises(NotFound, match="no"):

@@ -1,34 +1,36 @@
-"""The tables as peewee models: what they are made from, and what cold queries are written with.
+"""The tables as peewee models: what a row means, and what cold queries are written with.
 
 Hot statements (submit, claim, lease, report, finish) are SQL texts beside their functions: building a model
-query costs ten times the statement itself.
+query costs ten times the statement itself. The tables themselves are made by the steps of the schema.
 """
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import peewee
-from peewee import SQL, FloatField, IntegerField, TextField
-
-_binding = threading.Lock()  # peewee binds models to a database globally, and only creation needs it
+from peewee import BigIntegerField, DoubleField, IntegerField, TextField
 
 
 class TaskRow(peewee.Model):
     """A task. `num` is its place in the order of arrival; times are seconds since the epoch.
 
     Attributes:
+        work: steps of all its images together.
+        memory: bytes of memory a worker needs for it; 0: not known.
+        turn, place: its place in the queue, see queue/order.py.
+        passed_at: when another task was first preferred to it at the head of the queue.
         lease: the current attempt's lease, null when nobody works on it.
         ended_lease: the last lease that was ended, and how: the same post sent twice gets the same answer.
         attempt: claims so far; it only grows, and fences off whoever held an earlier one.
         released: those of them that were given back and do not count against the task.
         closed: 1 once the terminal event is written; no event can follow it.
+        pruned: the number of the last event that was removed for its age; 0: none.
     """
 
     num = peewee.AutoField()
     id = TextField(unique=True)
-    user = TextField()
+    owner = TextField()
     group = TextField(null=True, column_name="group_name")
     priority = IntegerField()
     state = TextField()
@@ -38,13 +40,19 @@ class TaskRow(peewee.Model):
     width = IntegerField()
     height = IntegerField()
     request = TextField()
+    prompt = TextField()
+    work = BigIntegerField()
+    memory = BigIntegerField()
+    turn = BigIntegerField()
+    place = BigIntegerField()
+    passed_at = DoubleField(null=True)
     idempotency_key = TextField(null=True)
     body_hash = TextField()
     attempt = IntegerField(default=0)
     released = IntegerField(default=0)
     max_attempts = IntegerField()
     lease = TextField(null=True)
-    lease_until = FloatField(null=True)
+    lease_until = DoubleField(null=True)
     ended_lease = TextField(null=True)
     ended_as = TextField(null=True)
     worker = TextField(null=True)
@@ -52,13 +60,14 @@ class TaskRow(peewee.Model):
     progress = TextField(null=True)
     error = TextField(null=True)
     retry_of = TextField(null=True)
-    created_at = FloatField()
-    started_at = FloatField(null=True)
-    finished_at = FloatField(null=True)
-    loading_seconds = FloatField(null=True)
-    drawing_seconds = FloatField(null=True)
+    created_at = DoubleField()
+    started_at = DoubleField(null=True)
+    finished_at = DoubleField(null=True)
+    loading_seconds = DoubleField(null=True)
+    drawing_seconds = DoubleField(null=True)
     last_seq = IntegerField(default=0)
     closed = IntegerField(default=0)
+    pruned = IntegerField(default=0)
 
     class Meta:
         """Where the rows are."""
@@ -69,7 +78,7 @@ class TaskRow(peewee.Model):
 class EventRow(peewee.Model):
     """A numbered event, stored as the very bytes that watchers get."""
 
-    task = IntegerField(column_name="task_num")
+    task = BigIntegerField(column_name="task_num")
     seq = IntegerField()
     body = peewee.BlobField()
 
@@ -88,10 +97,10 @@ class ImageRow(peewee.Model):
         source: SHA-256 of the bytes the worker sent, before they were encoded anew.
     """
 
-    task = IntegerField(column_name="task_num")
+    task = BigIntegerField(column_name="task_num")
     idx = IntegerField()
     attempt = IntegerField()
-    seed = IntegerField()
+    seed = BigIntegerField()
     width = IntegerField()
     height = IntegerField()
     bytes = IntegerField()
@@ -108,18 +117,28 @@ class ImageRow(peewee.Model):
 
 
 class WorkerRow(peewee.Model):
-    """A worker's session."""
+    """A worker's session.
+
+    Attributes:
+        max_pixels: the largest image it draws; 0: any.
+        failures: tasks in a row that failed by its fault, `failed_task` the last of them.
+        set_aside_until: until then it gets no tasks.
+    """
 
     id = TextField(primary_key=True)
     name = TextField()
     models = TextField()
-    memory_bytes = IntegerField()
+    memory_bytes = BigIntegerField()
+    max_pixels = BigIntegerField(default=0)
     device = TextField()
     version = TextField()
     libraries = TextField()
-    user = TextField()
-    started_at = FloatField()
-    seen_at = FloatField(index=True)
+    owner = TextField()
+    started_at = DoubleField()
+    seen_at = DoubleField(index=True)
+    failures = IntegerField(default=0)
+    failed_task = BigIntegerField(null=True)
+    set_aside_until = DoubleField(null=True)
 
     class Meta:
         """Where the rows are."""
@@ -139,14 +158,14 @@ class TokenRow(peewee.Model):
     id = TextField(primary_key=True)
     hash = TextField(unique=True)
     scope = TextField()
-    user = TextField()
+    owner = TextField()
     name = TextField()
     worker = TextField(null=True)
     parent = TextField(null=True)
-    created_at = FloatField()
-    expires_at = FloatField(null=True)
-    revoked_at = FloatField(null=True)
-    last_used_at = FloatField(null=True)
+    created_at = DoubleField()
+    expires_at = DoubleField(null=True)
+    revoked_at = DoubleField(null=True)
+    last_used_at = DoubleField(null=True)
 
     class Meta:
         """Where the rows are."""
@@ -155,22 +174,25 @@ class TokenRow(peewee.Model):
         without_rowid = True
 
 
-MODELS: tuple[Any, ...] = (TaskRow, EventRow, ImageRow, WorkerRow, TokenRow)
+class DutyRow(peewee.Model):
+    """What one of several servers does for all of them, and until when it is that one's to do."""
 
-# Partial indexes: they hold only the tasks that still move, so claims stay fast behind a long history.
-INDEXES = (
-    "CREATE INDEX tasks_queued ON tasks (priority DESC, num) WHERE state = 'queued'",
-    "CREATE INDEX tasks_running ON tasks (lease_until) WHERE state = 'running'",
-    "CREATE UNIQUE INDEX tasks_key ON tasks (user, idempotency_key) WHERE idempotency_key IS NOT NULL",
-    "CREATE INDEX tasks_user ON tasks (user, num)",
-    "CREATE INDEX tasks_group ON tasks (group_name, num) WHERE group_name IS NOT NULL",
-    "CREATE INDEX tasks_timed ON tasks (model, width, height, num) WHERE state = 'succeeded'",
-)
+    name = TextField(primary_key=True)
+    holder = TextField()
+    until = DoubleField()
+
+    class Meta:
+        """Where the rows are."""
+
+        table_name = "duties"
+        without_rowid = True
 
 
-def create(database: Any) -> None:
-    """Make all tables and indexes in an empty database."""
-    with _binding, database.bind_ctx(MODELS):
-        database.create_tables(MODELS, safe=False)
-    for statement in INDEXES:
-        database.execute(SQL(statement))
+MODELS: tuple[Any, ...] = (TaskRow, EventRow, ImageRow, WorkerRow, TokenRow, DutyRow)
+
+
+def columns() -> dict[str, set[str]]:
+    """The names of the columns of every table."""
+    return {
+        model._meta.table_name: {field.column_name for field in model._meta.sorted_fields} for model in MODELS
+    }

@@ -1,0 +1,172 @@
+"""Runs every function on the database in a transaction, on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import peewee
+
+from gpugen_server.database import schema
+from gpugen_server.database.engine import Engine
+from gpugen_server.database.sqlite import Sqlite
+from gpugen_server.database.store import Store
+from gpugen_server.events.entry import Entry
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CLOSING = 30.0  # seconds for what still runs when everything is closed
+MOST_TRIES = 6  # of a transaction that loses a race
+_MISTAKES = (peewee.IntegrityError, peewee.ProgrammingError, peewee.DataError)
+
+
+class Database:
+    """A database and the threads that speak to it: one for SQLite, one for each connection of PostgreSQL.
+
+    Args:
+        where: SQLite's file, or `postgresql://...`.
+        synchronous: of SQLite; see there.
+        on_commit: called on the event loop with what a committed transaction has to tell.
+    """
+
+    def __init__(
+        self,
+        where: Path | str,
+        synchronous: str = "FULL",
+        on_commit: Callable[[list[Entry]], None] | None = None,
+    ) -> None:
+        self.engine = _engine(where, synchronous)
+        self._on_commit = on_commit
+        self._threads = ThreadPoolExecutor(self.engine.threads, thread_name_prefix="gpugen-database")
+
+    def migrate(self) -> int:
+        """Bring the tables up to date; gives the version found.
+
+        Raises:
+            Misconfigured: the database was made by a newer gpugen.
+        """
+        return self._attempt(lambda: schema.migrate(self.engine))
+
+    def check(self) -> None:
+        """See that the tables are up to date, where they are not this server's alone to change.
+
+        Raises:
+            Misconfigured: they are older or newer; the sentence says what to do.
+        """
+        self._attempt(lambda: schema.check(self.engine))
+
+    def prepare(self) -> None:
+        """Migrate where that is this program's alone to do, else check."""
+        if self.engine.upgrades_itself:
+            self.migrate()
+        else:
+            self.check()
+
+    async def start(self) -> None:
+        """As `prepare`, off the event loop."""
+        await self._submit(self.prepare)
+
+    async def run(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs) -> T:
+        """`function(store, ...)` in one transaction; when this returns, its effects are stored.
+
+        It may run several times, the last one counting: its only effects must be those on the store.
+
+        Raises:
+            StorageFull, Unavailable: the database cannot write; nothing was changed.
+        """
+        loop = asyncio.get_running_loop()
+
+        def transact_and_tell() -> T:
+            result, outbox = self._transact(function, *args, **kw)
+            if outbox and self._on_commit:  # from here, so that it happens even if nobody waits any more
+                loop.call_soon_threadsafe(self._on_commit, outbox)
+            return result
+
+        return await self._submit(transact_and_tell)
+
+    def call(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs) -> T:
+        """As `run`, on the calling thread; for the command line."""
+        return self._transact(function, *args, **kw)[0]
+
+    async def close(self) -> None:
+        """Finish what was asked for and close the connections."""
+        together = threading.Barrier(self.engine.threads)  # so that every thread takes one of them
+
+        def disconnect() -> None:
+            together.wait(_CLOSING)
+            self.disconnect()
+
+        await asyncio.gather(*(self._submit(disconnect) for _ in range(self.engine.threads)))
+        self._threads.shutdown()
+
+    def disconnect(self) -> None:
+        """Close the calling thread's connection."""
+        self.engine.peewee.close()
+
+    def _submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+    def _transact(
+        self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
+    ) -> tuple[T, list[Entry]]:
+        return self._attempt(partial(self._once, function, *args, **kw))
+
+    def _once(
+        self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
+    ) -> tuple[T, list[Entry]]:
+        store = self.engine.store(self.engine.peewee)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.engine.transaction())
+            except peewee.PeeweeException as error:
+                raise _NotBegun from error
+            result = function(store, *args, **kw)
+        return result, store.outbox
+
+    def _attempt(self, work: Callable[[], T]) -> T:
+        """Do it. Once more on a new connection if the old one was gone before anything began, and again after
+        a lost race; a mistake of ours is not explained away.
+        """
+        for tries in range(1, MOST_TRIES + 1):
+            try:
+                return work()
+            except _MISTAKES:
+                raise
+            except (peewee.PeeweeException, _NotBegun) as problem:
+                error = problem.__cause__ if isinstance(problem, _NotBegun) else problem
+                assert error is not None
+                if not self._may_try_again(problem, error, tries):
+                    raise self.engine.explain(error) from error
+        raise AssertionError("the last try returns or raises")
+
+    def _may_try_again(self, problem: Exception, error: BaseException, tries: int) -> bool:
+        remedy = self.engine.remedy(error)
+        if remedy == "reconnect":
+            self._drop_connection()
+            return isinstance(problem, _NotBegun) and tries == 1
+        return remedy == "again" and tries < MOST_TRIES
+
+    def _drop_connection(self) -> None:
+        with contextlib.suppress(Exception):  # it is broken: how exactly does not matter
+            self.engine.peewee.close()
+
+
+class _NotBegun(Exception):
+    """The transaction could not begin, so that nothing of it was done."""
+
+
+def _engine(where: Path | str, synchronous: str) -> Engine:
+    text = str(where)
+    if text.startswith(("postgresql://", "postgres://")):
+        from gpugen_server.database.postgres import Postgres
+
+        return Postgres(text)
+    return Sqlite(Path(text), synchronous)

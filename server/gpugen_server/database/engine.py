@@ -1,0 +1,53 @@
+"""What differs between databases: how to connect, begin, and read an error."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Literal, Protocol
+
+from gpugen_protocol.errors import GpugenError
+from gpugen_server.database.store import Store
+
+# What is to be done after an error: nothing was or will be changed by `again`; `reconnect` also needs a new
+# connection; `give up` is the caller's to hear of.
+Remedy = Literal["again", "reconnect", "give up"]
+
+
+class Engine(Protocol):
+    """One kind of database at one address.
+
+    Attributes:
+        peewee: peewee's object for it; connections belong to threads.
+        threads: how many transactions may run at once.
+        types: what the statements of the schema call their types.
+        upgrades_itself: whether the server may migrate it without being told: nobody else uses it.
+        name: for people, without a password.
+    """
+
+    peewee: Any
+    threads: int
+    types: ClassVar[dict[str, str]]
+    upgrades_itself: bool
+    name: str
+
+    @property
+    def store(self) -> type[Store]:
+        """What a transaction is given as."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A transaction on the calling thread's connection."""
+
+    def version(self) -> int:
+        """The version of the schema; 0 for an empty database. Inside a migration it also keeps others out."""
+
+    def set_version(self, version: int) -> None:
+        """Write it down, in the same transaction."""
+
+    def columns(self, table: str) -> set[str]:
+        """The names of a table's columns; empty if there is no such table."""
+
+    def remedy(self, error: BaseException) -> Remedy:
+        """What to do after `error`."""
+
+    def explain(self, error: BaseException) -> GpugenError:
+        """The error in our words."""

@@ -1,0 +1,84 @@
+"""SQLite in WAL mode: one machine, one thread that writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import peewee
+
+from gpugen_protocol.errors import GpugenError, StorageFull, Unavailable
+from gpugen_server.database.engine import Remedy
+from gpugen_server.database.store import Store
+
+BUSY_TIMEOUT = 5.0  # seconds to wait for another process that writes
+_FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"}
+
+
+class Sqlite:
+    """The database in the file `path`; its folder must exist.
+
+    Args:
+        synchronous: FULL keeps an acknowledged submit through power loss, NORMAL through a crash only.
+    """
+
+    store = Store
+    threads = 1
+    types: ClassVar[dict[str, str]] = {
+        "serial": "INTEGER NOT NULL PRIMARY KEY",
+        "blob": "BLOB",
+        "without_rowid": " WITHOUT ROWID",
+    }
+    upgrades_itself = True
+
+    def __init__(self, path: Path, synchronous: str) -> None:
+        self.name = str(path)
+        self.peewee: Any = peewee.SqliteDatabase(
+            str(path),
+            pragmas={
+                "journal_mode": "wal",
+                "synchronous": synchronous,
+                "foreign_keys": 1,
+                "cache_size": -8000,  # KiB
+            },
+            timeout=BUSY_TIMEOUT,
+            autoconnect=True,
+        )
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """The right to write is taken at once: taken later, it could be refused after half of the work."""
+        found: AbstractContextManager[Any] = self.peewee.atomic("IMMEDIATE")
+        return found
+
+    def version(self) -> int:
+        """Kept in the file's own header."""
+        return int(self.peewee.execute_sql("PRAGMA user_version").fetchone()[0])
+
+    def set_version(self, version: int) -> None:
+        """As `Engine.set_version`."""
+        self.peewee.execute_sql(f"PRAGMA user_version = {version:d}")
+
+    def columns(self, table: str) -> set[str]:
+        """As `Engine.columns`."""
+        return {row[1] for row in self.peewee.execute_sql(f"PRAGMA table_info({table})").fetchall()}
+
+    def remedy(self, error: BaseException) -> Remedy:
+        """Nobody else writes, so nothing gets better by itself at once."""
+        return "give up"
+
+    def explain(self, error: BaseException) -> GpugenError:
+        """A failed rollback hides the true error in its context."""
+        name, text = "", str(error)
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, sqlite3.Error):
+                name, text = getattr(cause, "sqlite_errorname", ""), str(cause)
+            cause = cause.__context__
+        if name in _FULL:
+            return StorageFull(
+                f"The database cannot grow: {text}.",
+                hint="Free space on the server's disk; nothing was changed.",
+            )
+        return Unavailable(f"The database cannot do this just now: {text}.", retry_after=1.0)

@@ -1,0 +1,70 @@
+"""One transaction, in SQL that SQLite and PostgreSQL read alike."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any, ClassVar
+
+from gpugen_server.events.entry import Entry
+
+
+class Store:
+    """SQL in, rows out, with `?` for parameters. What must be told once it is committed collects in `outbox`.
+
+    Attributes:
+        lock: ends a SELECT whose rows are about to be changed: nobody else may until this transaction ends.
+        lock_free: the same, passing over rows that somebody else holds.
+        now: the time of this transaction, in seconds since the epoch.
+    """
+
+    lock: ClassVar[str] = ""  # SQLite has one writer: who reads in a transaction of ours is the one
+    lock_free: ClassVar[str] = ""
+
+    def __init__(self, database: Any) -> None:  # of peewee, whose methods have no types
+        self.database = database
+        self.outbox: list[Entry] = []
+        self.now = time.time()
+
+    def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        """All rows of a statement."""
+        found: list[tuple[Any, ...]] = self._execute(sql, params).fetchall()
+        return found
+
+    def row(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
+        """The only row of a statement, or None."""
+        found = self.rows(sql, *params)
+        return found[0] if found else None
+
+    def value(self, sql: str, *params: Any) -> Any:
+        """The first column of the only row, or None."""
+        found = self.row(sql, *params)
+        return found[0] if found else None
+
+    def change(self, sql: str, *params: Any) -> int:
+        """How many rows a statement changed."""
+        return int(self._execute(sql, params).rowcount)
+
+    def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
+        return self.database.execute_sql(sql, params)
+
+
+class PostgresStore(Store):
+    """The same on PostgreSQL, where other connections write at the same time."""
+
+    lock = " FOR UPDATE"
+    lock_free = " FOR UPDATE SKIP LOCKED"
+
+    def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
+        return self.database.execute_sql(_with_its_placeholders(sql), tuple(map(_storable, params)))
+
+
+def _storable(value: Any) -> Any:
+    """PostgreSQL's texts hold every character but one, which nobody can miss."""
+    return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
+
+
+@cache
+def _with_its_placeholders(sql: str) -> str:
+    """Statements are few texts, written once each; none has a question mark that is not a parameter."""
+    return sql.replace("%", "%%").replace("?", "%s")

@@ -1,0 +1,67 @@
+"""Which task goes next: the whole policy of the queue, in one number that is decided when a task comes.
+
+Every task gets a *turn*. The queue serves turn after turn, and within one turn every lane once; a lane is one
+user's tasks of one priority. So users take turns however many tasks each of them has sent, and one user's
+tasks go in the order of arrival. This is start-time fair queueing with tasks of equal cost (Goyal, Vin,
+Cheng: Start-time Fair Queueing, SIGCOMM 1996): the turn is the virtual start time, the last turn that was
+served the virtual time.
+
+A task's *place* is its turn, moved by its priority: STEP turns earlier for every level. That carries ageing
+as well: whoever waits keeps its place while later turns pass, so each level below another one lets at most
+STEP turns more go first, and then goes itself. Nothing starves, and nothing is written while a task waits.
+
+With one user and one priority this is first in, first out. Ties go to the one that came first. A task that
+comes back from a worker keeps its place and so goes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+STEP = 10  # turns that one level of priority is worth
+GROUP_PRIORITY = -10  # of a task that names a group and no priority: a grid lets single prompts go first
+LOOK_AHEAD = 32  # tasks at the head among which a worker may prefer one for the model it has loaded
+
+
+class Lane(NamedTuple):
+    """What decides about the next task of one user and priority.
+
+    Attributes:
+        served: the last turn the queue has served, of any lane; -1: none yet.
+        served_here: whether this lane had a task in that turn.
+        waiting: the turn of the lane's last task in the queue; -1: none waits.
+    """
+
+    served: int = -1
+    served_here: bool = False
+    waiting: int = -1
+
+
+class Front(NamedTuple):
+    """A task at the head of the queue."""
+
+    num: int
+    model: str
+    passed_at: float | None = None
+
+
+def turn(lane: Lane) -> int:
+    """The turn of the lane's next task: one after its last one, and never one that has gone by."""
+    return max(lane.served + lane.served_here, lane.waiting + 1, 0)
+
+
+def place(turn: int, priority: int) -> int:
+    """The lower, the sooner."""
+    return turn - STEP * priority
+
+
+def may_wait(head: Front, loaded: Collection[str], now: float, longest: float) -> bool:
+    """Whether a worker that has `loaded` may pass over the head of the queue for a model it has.
+
+    It may for `longest` seconds from the first time that happens: loading another model costs a worker more
+    than a moment costs the task, but not more than that.
+    """
+    if not loaded or head.model in loaded:
+        return False
+    return head.passed_at is None or now - head.passed_at < longest
