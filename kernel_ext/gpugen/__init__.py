@@ -12,6 +12,7 @@ from gpugen_protocol import __version__
 
 if TYPE_CHECKING:
     from gpugen.client import Client, Task
+    from gpugen.recipes import recipe
     from gpugen.result import Result
     from gpugen_protocol.errors import (
         GpugenError,
@@ -28,6 +29,7 @@ _HOMES = {
     "Task": "gpugen.client",
     "Result": "gpugen.result",
     "Recipe": "gpugen_protocol.recipe",
+    "recipe": "gpugen.recipes",
     "GpugenError": "gpugen_protocol.errors",
     "InvalidRequest": "gpugen_protocol.errors",
     "MissingExtra": "gpugen_protocol.errors",
@@ -49,6 +51,7 @@ __all__ = [
     "TaskFailed",
     "__version__",
     "load_ipython_extension",
+    "recipe",
     "unload_ipython_extension",
 ]
 

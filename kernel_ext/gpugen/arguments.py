@@ -1,111 +1,75 @@
-"""The options of `%gpugen` and `%%gpugen`: from what was typed to a checked request.
-
-argparse on a POSIX split: IPython's own `magic_arguments` would leave the quotes in the values, accept
-abbreviations that break when an option is added, and know no `--help`.
-"""
+"""From what was typed beside and below `%%gpugen` to a checked request, or one for each point of a grid."""
 
 from __future__ import annotations
 
 import argparse
-import keyword
 import re
 import shlex
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any
 
 from IPython.core.error import UsageError
 from msgspec import Struct
 
+from gpugen import prompt as texts
+from gpugen.grid import MAX_IMAGES, Axis, Values, combinations, parse_axis
+from gpugen.options import EmbedKind, ProgressKind, build_parser
 from gpugen_protocol.errors import InvalidRequest
-from gpugen_protocol.request import SchedulerName, TaskRequest
+from gpugen_protocol.request import TaskRequest
 
-ProgressKind = Literal["auto", "widget", "text", "none"]
-PROGRESS_KINDS: tuple[ProgressKind, ...] = get_args(ProgressKind)
-
-_REQUEST_OPTIONS = ("model", "n", "seed", "steps", "guidance", "negative_prompt", "scheduler")
-SIZE = re.compile(r"(\d+)[xX×](\d+)")
+_FIELDS = (
+    *("model", "n", "seed", "steps", "guidance", "negative_prompt", "scheduler", "priority", "strength"),
+    *("init_image", "mask_image"),
+)
+_GRID_OPTIONS = {"model", "seed", "steps", "guidance", "negative", "scheduler", "size", "strength", "prompt"}
+_LATER = "0" * 26  # stands for the id of an image that is sent once all else is checked
 _DASHES = re.compile(r"(?:^|(?<=\s))--(?=\s|$)")  # what comes after it is a prompt, whatever it looks like
 
-EXAMPLES = """\
-examples:
-  %%gpugen -n 4 --seed 7
-  a slice of pizza
 
-  %gpugen a red bicycle -o bike          then: bike.images[0], bike.seeds, bike.save("pictures")
-  %gpugen --negative "blurry, text" a poster
+class Point(Struct, frozen=True):
+    """One point of a grid: its values by key, and its request."""
 
-tasks:
-  %gpugen wait [ID]      follow a task sent off with --no-wait to its end (all of them without ID)
-  %gpugen show [ID]      the images of a task
-  %gpugen status [ID]    where a task stands
-  %gpugen cancel [ID]    stop a task; its finished images stay
-
-`%gpugen -- wait` draws the prompt "wait". Defaults: %config GpuGenMagics
-"""
+    values: Values
+    request: TaskRequest
 
 
 class Arguments(Struct, frozen=True, kw_only=True):
-    """What a cell asks for: the request, and how to show it."""
+    """What a cell asks for, and how to show it.
 
-    request: TaskRequest
+    Attributes:
+        points: the requests: one, or one for each point of the grid.
+        axes: the axes of the grid; none where there is none.
+        text: the prompt as it was typed, before anything was filled in.
+        init: the name of the variable or file to start from; the requests hold a stand-in for its id.
+        mask: the same for the mask.
+    """
+
+    points: tuple[Point, ...]
+    axes: tuple[Axis, ...] = ()
+    text: str = ""
+    init: str | None = None
+    mask: str | None = None
     out: str | None = None
     wait: bool = True
     progress: ProgressKind = "auto"
+    embed: EmbedKind = "thumbnail"
+
+    @property
+    def request(self) -> TaskRequest:
+        """The first request, which is the only one where there is no grid."""
+        return self.points[0].request
 
 
 class HelpRequest(Exception):
     """The user typed `--help`."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        hint = "Write -- before a prompt that looks like an option. " if "unrecognized" in message else ""
-        raise UsageError(f"{message}. {hint}`%gpugen --help` lists the options.")
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The parser behind both magics; its help is also what `%%gpugen?` shows."""
-    parser = _Parser(
-        prog="%%gpugen",
-        description="Draw the prompt in the lines below (or, with one %, in this line).",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-        allow_abbrev=False,
-    )
-    _add_request_options(parser)
-    _add_display_options(parser)
-    parser.add_argument("prompt", nargs="*", metavar="PROMPT", help="what the image shows")
-    return parser
-
-
-def _add_request_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("-m", "--model", metavar="MODEL", help="one of `gpugen models`")
-    add("-n", type=int, metavar="N", help="how many images (1 to 16)")
-    add("-s", "--seed", type=int, metavar="SEED", help="image k is drawn from SEED + k; none: a random one")
-    add("--size", type=parse_size, metavar="WxH", help="pixels, such as 512x512")
-    add("--steps", type=int, metavar="K", help="denoising steps")
-    add("--guidance", type=float, metavar="G", help="how closely the prompt is followed")
-    add("--negative", dest="negative_prompt", metavar="TEXT", help="what the image must not show")
-    add(
-        "--scheduler",
-        choices=get_args(SchedulerName),
-        metavar="NAME",
-        help=", ".join(get_args(SchedulerName)),
-    )
-
-
-def _add_display_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("-o", "--out", type=_variable, metavar="VAR", help="keep the result in this variable, too")
-    add("--no-wait", action="store_true", help="go on with the notebook; VAR is then the task")
-    add("--progress", choices=PROGRESS_KINDS, help="how it is shown while it is drawn: %(choices)s")
-    add("-h", "--help", action="store_true", help="show this")
-
-
-def parse(line: str, cell: str | None, defaults: Mapping[str, Any]) -> Arguments:
+def parse(
+    line: str, cell: str | None, defaults: Mapping[str, Any], names: Mapping[str, Any] | None = None
+) -> Arguments:
     """The options in `line` over `defaults` (by name), with the prompt from `cell` (None: from `line`).
+
+    `names` are the notebook's variables.
 
     Raises:
         UsageError: what was typed cannot be meant; the sentence says what.
@@ -115,13 +79,41 @@ def parse(line: str, cell: str | None, defaults: Mapping[str, Any]) -> Arguments
     typed = build_parser().parse_intermixed_args(words)
     if typed.help:
         raise HelpRequest
-    options = {**defaults, **{name: value for name, value in vars(typed).items() if value is not None}}
+    axes = _axes(typed.grid or (), names or {})
+    text = _text(typed.prompt, verbatim, cell, may_lack="prompt" in {axis.key for axis in axes})
+    options = {**defaults, **_given(typed), **_ids(typed)}
     return Arguments(
-        request=_request(_prompt(typed.prompt, verbatim, cell), options),
+        points=_points(_Typed(text, typed.raw, options, bool(typed.negative_prompt)), axes, names or {}),
+        axes=axes,
+        text=text,
+        init=typed.init,
+        mask=typed.mask,
         out=typed.out,
         wait=not typed.no_wait,
         progress=options.get("progress", "auto"),
+        embed=options.get("embed", "thumbnail"),
     )
+
+
+class _Typed(Struct, frozen=True):
+    """The prompt's text and the options, before a point of a grid changes them."""
+
+    text: str
+    raw: bool
+    options: dict[str, Any]
+    has_negative: bool
+
+
+def _given(typed: argparse.Namespace) -> dict[str, Any]:
+    return {name: value for name, value in vars(typed).items() if value is not None}
+
+
+def _ids(typed: argparse.Namespace) -> dict[str, str]:
+    if typed.mask and not typed.init:
+        raise UsageError("--mask needs --init: the image of which a part is drawn anew.")
+    if typed.strength is not None and not typed.init:
+        raise UsageError("--strength needs --init: the image to start from.")
+    return {f"{name}_image": _LATER for name in ("init", "mask") if getattr(typed, name)}
 
 
 def _split(line: str) -> tuple[list[str], str]:
@@ -140,24 +132,62 @@ def _split(line: str) -> tuple[list[str], str]:
         ) from None
 
 
-def _prompt(words: list[str], verbatim: str, cell: str | None) -> str:
+def _text(words: list[str], verbatim: str, cell: str | None, *, may_lack: bool) -> str:
     beside = " ".join((*words, verbatim)).strip()
     if cell is not None and beside:
         raise UsageError(
             f"%%gpugen reads its prompt from the lines below it; {beside!r} stands beside the options. "
             "Values with spaces need quotes."
         )
-    prompt = beside if cell is None else cell.strip()
-    if not prompt:
+    text = beside if cell is None else cell.strip()
+    if not text and not may_lack:
         where = "after %gpugen" if cell is None else "in the lines below %%gpugen"
         raise UsageError(f"There is no prompt. Write what the image shows {where}.")
-    return prompt
+    return text
 
 
-def _request(prompt: str, options: Mapping[str, Any]) -> TaskRequest:
+def _axes(typed: list[str] | tuple[()], names: Mapping[str, Any]) -> tuple[Axis, ...]:
+    axes = tuple(parse_axis(text, names) for text in typed)
+    keys = [axis.key for axis in axes]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UsageError(f"--grid {key} is given twice. Put all its values in one.")
+    return axes
+
+
+def _points(typed: _Typed, axes: tuple[Axis, ...], names: Mapping[str, Any]) -> tuple[Point, ...]:
+    wanted = 1
+    for axis in axes:
+        wanted *= len(axis.values)
+    images = wanted * (typed.options.get("n") or 1)
+    if images > MAX_IMAGES:
+        raise UsageError(f"This grid has {images} images; at most {MAX_IMAGES} go at once. Try fewer values.")
+    _check_axes(typed, axes)
+    return tuple(Point(values, _request(typed, values, names)) for values in combinations(axes))
+
+
+def _check_axes(typed: _Typed, axes: tuple[Axis, ...]) -> None:
+    asked = texts.holes(typed.text)
+    for axis in axes:
+        if axis.key == "prompt" and typed.text and ("prompt" not in asked or typed.raw):
+            raise UsageError("There are prompts in --grid and below it. Write {{prompt}} where they go.")
+        if axis.key not in _GRID_OPTIONS and (axis.key not in asked or typed.raw):
+            raise UsageError(
+                f"--grid {axis.key}: there is neither such an option nor a {{{{{axis.key}}}}} in the prompt. "
+                f"Options: {', '.join(sorted(_GRID_OPTIONS))}."
+            )
+
+
+def _request(typed: _Typed, values: Values, names: Mapping[str, Any]) -> TaskRequest:
     from gpugen.client import build_request
 
-    fields = {name: options[name] for name in _REQUEST_OPTIONS if options.get(name) is not None}
+    prompt, negative = _prompts(typed, values, names)
+    options = {**typed.options, **_options_of(values)}
+    if negative:
+        if "negative" in values or typed.has_negative:
+            raise UsageError("What the image must not show is given twice: below --- and as an option.")
+        options["negative_prompt"] = negative
+    fields = {name: options[name] for name in _FIELDS if options.get(name) is not None}
     width, height = options.get("size") or (None, None)
     try:
         return build_request(prompt, **fields, width=width, height=height)
@@ -165,15 +195,19 @@ def _request(prompt: str, options: Mapping[str, Any]) -> TaskRequest:
         raise UsageError(str(error)) from None
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Width and height out of `512x512`."""
-    found = SIZE.fullmatch(text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 512x512")
-    return int(found[1]), int(found[2])
+def _prompts(typed: _Typed, values: Values, names: Mapping[str, Any]) -> tuple[str, str]:
+    text = typed.text or "{{prompt}}"
+    if typed.raw:
+        return typed.text or values["prompt"], ""
+    prompt, negative = texts.split(text)
+    if not prompt:
+        raise UsageError("There is no prompt above the line ---. Write what the image shows.")
+    known = {**names, **values}
+    return texts.fill(prompt, known), texts.fill(negative, known)
 
 
-def _variable(text: str) -> str:
-    if not text.isidentifier() or keyword.iskeyword(text):
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be the name of a variable")
-    return text
+def _options_of(values: Values) -> dict[str, Any]:
+    renamed = {"negative": "negative_prompt"}
+    return {
+        renamed.get(key, key): value for key, value in values.items() if key in _GRID_OPTIONS - {"prompt"}
+    }

@@ -1,22 +1,24 @@
-"""A task that a cell sent off without waiting: a thread shows it, until the notebook waits after all."""
+"""What a cell sent off without waiting: a thread shows it, until the notebook waits after all."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+from typing import TYPE_CHECKING
 
-from gpugen.result import Result
-from gpugen.submission import Submission
 from gpugen_protocol.errors import GpugenError
+
+if TYPE_CHECKING:
+    from gpugen.subcommands import Followed
 
 
 class Background:
-    """Follows `submission` in a thread of its own, which only sets traits and updates displays."""
+    """Follows a task, or a grid, in a thread of its own, which only sets traits and updates displays."""
 
-    def __init__(self, submission: Submission) -> None:
+    def __init__(self, submission: Followed) -> None:
         self.submission = submission
         self._taken = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"gpugen-{submission.task.id}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"gpugen-{submission.id}", daemon=True)
         self._thread.start()
 
     @property
@@ -24,7 +26,7 @@ class Background:
         """Whether the task is not finished yet, as far as is known here."""
         return self._thread.is_alive()
 
-    def wait(self) -> Result:
+    def wait(self) -> object:
         """Go on in the calling thread, to the end; raises as `Submission.follow`.
 
         What the thread showed while no cell ran may have been missed by a program that runs notebooks: such a

@@ -11,19 +11,20 @@ import ipywidgets as w
 from IPython.display import display
 
 from gpugen import markup
-from gpugen.ending import Ending
+from gpugen.ending import Ending, SweepEnding
 from gpugen.pictures import thumbnail
 from gpugen.plain_card import SilentCard
-from gpugen.status import Status
+from gpugen.shown import Shown
 from gpugen_protocol.errors import MissingExtra
 
-_INTERVAL = 0.3  # seconds between two updates of three messages: below ten messages a second
-_SMALL, _LARGE = 128, 176  # pixels: longest side of a frame
-_THUMBNAIL = 256  # pixels: what is sent of a finished image, for sharp screens
+_INTERVAL = 0.35  # seconds between two updates of three messages: below ten messages a second
+_SHARP = 2  # pixels sent for a CSS pixel of a finished image, for sharp screens
 
 
 class Card(SilentCard):
-    """Picture or pictures, what is drawn, how far it is, and a button to cancel.
+    """The picture or pictures; under them what is drawn, how far it is, and a button to cancel.
+
+    They are two outputs, as what stays is two: so nothing moves when the one takes the place of the other.
 
     Args:
         cancel: called when the button is clicked, in whatever thread the front end's message arrives.
@@ -36,28 +37,32 @@ class Card(SilentCard):
         self._closed = False
         self._shown: dict[int, bytes] = {}
 
-    def open(self, status: Status, *, waits: bool) -> None:
+    def open(self, status: Shown, *, waits: bool) -> None:
         """Build the card and show it."""
         self._build(status)
-        self._main = display(self._card, display_id=True)
+        self._main = display(self._pictures, display_id=True)
+        self._words = display(self._card, display_id=True)
         super().open(status, waits=waits)
         self._free_button()
 
-    def draw(self, status: Status) -> None:
-        """Set what changed, if the last time was long enough ago."""
+    def draw(self, status: Shown) -> None:
+        """Set what changed, if the last time was long enough ago; a finished image is shown at once."""
+        if self._closed:
+            return
+        self._draw_frames(status, final=True)
         now = time.monotonic()
-        if now - self._drawn_at < _INTERVAL or self._closed:
+        if now - self._drawn_at < _INTERVAL:
             return
         self._drawn_at = now
         self._state.value = markup.state(status)
         self._note.value = markup.note(status)
+        self._spoken.value = markup.spoken(status)
         self._draw_bar(status.fraction)
         if status.canceling and not self._button.disabled:
             self._button.disabled = True
-        for index, frame in enumerate(self._frames):
-            self._draw_frame(index, frame, status)
+        self._draw_frames(status, final=False)
 
-    def finish(self, ending: Ending) -> None:
+    def finish(self, ending: Ending | SweepEnding) -> None:
         """Replace the card by what stays, and let go of the widgets."""
         try:
             super().finish(ending)
@@ -67,15 +72,23 @@ class Card(SilentCard):
     def _close(self) -> None:
         if not self._closed:
             self._closed = True
-            for widget in _family(self._card):
+            for widget in (*_family(self._pictures), *_family(self._card)):
                 if isinstance(widget, w.HTML):
                     widget.value = ""  # or a program that saves the states of widgets would save previews
                 widget.close()
 
-    def _build(self, status: Status) -> None:
-        self._frames = [_frame(status, index) for index in range(status.task.request.n)]
+    def _build(self, status: Shown) -> None:
+        self._board = status.board
+        self._frames: list[w.HTML] = []
+        for index in range(len(self._board.tiles)):  # sharing what is an object in the browser, too
+            shared = {name: getattr(self._frames[0], name) for name in ("layout", "style") if self._frames}
+            self._frames.append(w.HTML(self._place(status, index), **shared).add_class("gpugen-tile"))
+        columns = f"repeat({self._board.columns}, {self._board.width}px)"
+        self._pictures = w.GridBox(self._frames, layout=w.Layout(grid_template_columns=columns))
+        self._pictures.add_class("gpugen-pictures")
         self._state = w.HTML(markup.state(status)).add_class("gpugen-state")
         self._note = w.HTML(markup.note(status))
+        self._spoken = w.HTML(markup.spoken(status)).add_class("gpugen-spoken")
         self._bar = w.FloatProgress(value=1.0, max=1.0)
         self._bar.add_class("gpugen-bar").add_class("gpugen-waiting")
         self._button = w.Button(
@@ -84,12 +97,7 @@ class Card(SilentCard):
         self._button.add_class("gpugen-cancel").on_click(lambda _: self._cancel())
         foot = w.HBox([self._button, self._note]).add_class("gpugen-foot")
         head = w.HTML(markup.style() + markup.head(status))
-        body = w.VBox([head, self._state, self._bar, foot]).add_class("gpugen-body")
-        if len(self._frames) == 1:
-            self._card = w.HBox([self._frames[0], body]).add_class("gpugen-card")
-        else:
-            grid = w.Box(self._frames).add_class("gpugen-pictures")
-            self._card = w.VBox([body, grid]).add_class("gpugen-card")
+        self._card = w.VBox([head, self._state, self._bar, foot, self._spoken]).add_class("gpugen-card")
 
     def _free_button(self) -> None:
         """Let a click be handled while the cell runs.
@@ -107,45 +115,37 @@ class Card(SilentCard):
             self._bar.add_class("gpugen-waiting")
         self._bar.value = 1.0 if fraction is None else fraction
 
-    def _draw_frame(self, index: int, frame: w.HTML, status: Status) -> None:
-        picture = status.images.get(index) or status.previews.get(index)
-        if picture is None:
-            frame.value = _ghost(status, index)
-        elif picture is not self._shown.get(index):
-            self._shown[index] = picture
-            frame.value = _picture(picture, status, index)
+    def _draw_frames(self, status: Shown, *, final: bool) -> None:
+        for index, frame in enumerate(self._frames):
+            picture = status.picture(index)
+            if picture is None:
+                if self._shown.pop(index, None) is not None:  # another attempt starts over
+                    frame.value = self._place(status, index)
+            elif picture is not self._shown.get(index) and status.is_final(index) == final:
+                self._shown[index] = picture
+                frame.value = self._place(status, index, picture)
+
+    def _place(self, status: Shown, index: int, picture: bytes | None = None) -> str:
+        """A tile: the picture, or what stands where it will be, and the caption."""
+        board, tile = self._board, self._board.tiles[index]
+        inside = "" if picture is None else self._image(picture, status.is_final(index), tile.title)
+        size = f"width: {board.width}px; height: {board.height}px"
+        lines = "".join(f"<div>{escape(line)}</div>" for line in tile.lines) if board.caption else ""
+        caption = f'<div class="gpugen-caption" style="height: {board.caption}px">{lines}</div>'
+        return f'<div class="gpugen-frame" style="{size}">{inside}</div>{caption if lines else ""}'
+
+    def _image(self, picture: bytes, final: bool, title: str) -> str:
+        data = _small(picture, _SHARP * max(self._board.width, self._board.height)) if final else picture
+        kind = "png" if data.startswith(b"\x89PNG") else "webp" if data[8:12] == b"WEBP" else "jpeg"
+        return (
+            f'<img decoding="sync" class="{"" if final else "gpugen-soft"}" alt="{escape(title)}" '
+            f'title="{escape(title)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
+        )
 
 
-def _frame(status: Status, index: int) -> w.HTML:
-    request = status.task.request
-    longest = max(request.width, request.height)
-    scale = (_SMALL if request.n > 1 or longest < 2 * _SMALL else _LARGE) / longest
-    size = {"width": f"{request.width * scale:.0f}px", "height": f"{request.height * scale:.0f}px"}
-    return w.HTML(_ghost(status, index), layout=size).add_class("gpugen-frame")
-
-
-def _ghost(status: Status, index: int) -> str:
-    """What stands in a frame that has no picture yet."""
-    if status.task.request.n > 1:
-        return f"seed {status.task.request.seeds[index]}"
-    return "no preview yet"
-
-
-def _picture(picture: bytes, status: Status, index: int) -> str:
-    finished = index in status.images
-    data = _small(picture) if finished else picture
-    kind = "png" if data.startswith(b"\x89PNG") else "webp" if data[8:12] == b"WEBP" else "jpeg"
-    request = status.task.request
-    title = f"{request.prompt} (seed {request.seeds[index]})"
-    return (
-        f'<img decoding="sync" class="{"" if finished else "gpugen-soft"}" alt="{escape(title)}" '
-        f'title="{escape(title)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
-    )
-
-
-def _small(png: bytes) -> bytes:
+def _small(png: bytes, side: int) -> bytes:
     try:
-        return thumbnail(png, _THUMBNAIL)
+        return thumbnail(png, side)
     except MissingExtra:
         return png
 

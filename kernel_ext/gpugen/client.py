@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, get_args
+
+import msgspec
 
 from gpugen.result import Result
 from gpugen_client.connection import Connection
@@ -28,6 +31,9 @@ from gpugen_protocol.models import Model
 from gpugen_protocol.request import SIZE_MULTIPLE, SchedulerName, TaskRequest
 from gpugen_protocol.worker import Worker
 
+_IMAGES = ("init_image", "mask_image")
+_LATER = "0" * 26  # stands for the id of an image that is sent once all else is checked
+_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}")
 _CANCEL_PATIENCE = 5.0  # seconds an interrupted `generate` waits for the task to stop
 
 
@@ -56,8 +62,10 @@ class Client:
 
         Args:
             prompt: what the image shows.
-            request: `negative_prompt model width height steps guidance seed n scheduler priority group`;
-                what is left out is taken from the model's defaults.
+            request: `negative_prompt model width height steps guidance seed n scheduler priority group
+                strength`; what is left out is taken from the model's defaults. `init_image` is an image to
+                start from, `mask_image` one that is white where it may draw: PIL, numpy, a `Result`, bytes,
+                a path, or the id of one that was sent before.
 
         Raises:
             InvalidRequest: a field is unknown or out of its bounds; nothing was submitted.
@@ -73,7 +81,28 @@ class Client:
 
     def submit(self, prompt: str, **request: Any) -> Task:
         """Put `prompt` in the queue and go on; arguments and errors as for `generate`."""
-        return self.send(build_request(prompt, **request))
+        images = {name: request[name] for name in _IMAGES if request.get(name) is not None}
+        fits = build_request(
+            prompt, **{**request, **dict.fromkeys(images, _LATER)}
+        )  # before anything is sent
+        return self.send(self.with_images(fits, **images))
+
+    def with_images(self, request: TaskRequest, **images: Any) -> TaskRequest:
+        """`request` with the ids of its `init_image` and `mask_image`, which are sent to the server.
+
+        Raises:
+            InvalidRequest: one of them is no image.
+        """
+        return msgspec.structs.replace(
+            request, **{name: self._input(image) for name, image in images.items()}
+        )
+
+    def _input(self, image: Any) -> str:
+        from gpugen.sources import image_bytes
+
+        if isinstance(image, str) and _ID.fullmatch(image):
+            return image
+        return self.api.add_input(image_bytes(image)).id
 
     def send(self, request: TaskRequest) -> Task:
         """Submit a request that is already checked (see `build_request`)."""

@@ -6,8 +6,9 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from gpugen.status import STAGES, Status
-from gpugen.words import clock, headline, settings
+from gpugen.shown import Shown
+from gpugen.status import STAGES
+from gpugen.words import clock
 
 
 @cache
@@ -16,16 +17,15 @@ def style() -> str:
     return f"<style>{files('gpugen').joinpath('card.css').read_text(encoding='utf-8')}</style>"
 
 
-def head(status: Status) -> str:
+def head(status: Shown) -> str:
     """The prompt and what it is drawn with: constant while the task runs."""
-    prompt = status.task.request.prompt
     return (
-        f'<div class="gpugen-prompt" title="{escape(prompt)}">{escape(headline(prompt))}</div>'
-        f'<div class="gpugen-quiet">{escape(settings(status.task.request))}</div>'
+        f'<div class="gpugen-prompt" title="{escape(status.title)}">{escape(status.title)}</div>'
+        f'<div class="gpugen-quiet">{escape(status.settings)}</div>'
     )
 
 
-def state(status: Status) -> str:
+def state(status: Shown) -> str:
     """The stages with their marks, then the sentence and the time."""
     stages = "".join(_stage(index, status.stage) for index in range(len(STAGES)))
     return (
@@ -35,17 +35,20 @@ def state(status: Status) -> str:
     )
 
 
-def note(status: Status) -> str:
+def note(status: Shown) -> str:
     """A small remark beside the button; empty if there is nothing to say."""
-    if status.degraded:
-        return f'<div class="gpugen-note" title="{escape(status.degraded)}">{escape(status.degraded)}</div>'
-    if status.warnings:
-        warning = escape(status.warnings[-1])
-        return f'<div class="gpugen-note" title="{warning}">{warning}</div>'
-    eta = status.task.eta_seconds
-    if status.fraction is None and eta is not None and eta >= 10:
-        return f'<div class="gpugen-quiet">about {clock(eta)} in all</div>'
+    if status.notes:
+        note = escape(status.notes[0])
+        return f'<div class="gpugen-note" title="{note}">{note}</div>'
+    if status.eta is not None and status.eta >= 10:
+        return f'<div class="gpugen-quiet">about {clock(status.eta)} in all</div>'
     return ""
+
+
+def spoken(status: Shown) -> str:
+    """What a screen reader says: it changes only when another stage begins, or the user cancels."""
+    words = "stopping" if status.canceling else STAGES[status.stage]
+    return f'<span role="status">gpugen: {words}</span>'
 
 
 def bar(fraction: float | None) -> str:
@@ -63,7 +66,7 @@ def _stage(index: int, current: int) -> str:
     return f'<span class="{kind}">{mark} {STAGES[index]}</span>'
 
 
-def _time(status: Status) -> str:
+def _time(status: Shown) -> str:
     remaining = status.remaining
     if remaining is None or status.canceling:
         return clock(status.elapsed)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpugen.recipe import read_recipe
+from gpugen.recipes import read_recipe
 from gpugen.save import file_stem, write_new
 from gpugen_client.tasks import Tasks
 from gpugen_protocol import __version__
@@ -135,6 +135,9 @@ class Result:
             seed=image.seed,
             n=request.n,
             index=image.index,
+            init_image=request.init_image,
+            mask_image=request.mask_image,
+            strength=request.strength,
             task=self.task.id,
             gpugen=__version__,
         )

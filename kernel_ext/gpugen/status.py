@@ -6,6 +6,8 @@ import base64
 import time
 from collections.abc import Callable
 
+from gpugen.board import Board, of_request
+from gpugen.words import headline, settings
 from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.events import (
     Event,
@@ -128,6 +130,54 @@ class Status:
     def _announce(self, index: int) -> None:
         self.announced.add(index)
         self.previews.pop(index, None)
+
+    @property
+    def name(self) -> str:
+        """The task's id."""
+        return self.task.id
+
+    @property
+    def title(self) -> str:
+        """The prompt on one line."""
+        return headline(self.task.request.prompt)
+
+    @property
+    def settings(self) -> str:
+        """What it is drawn with."""
+        return settings(self.task.request)
+
+    @property
+    def board(self) -> Board:
+        """An image a seed."""
+        return of_request(self.task.request)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That live updates are late, and what the worker warned of, the latest first."""
+        return tuple(filter(None, (self.degraded, *reversed(self.warnings))))
+
+    @property
+    def now(self) -> float:
+        """The time on the clock of this status."""
+        return self._clock()
+
+    @property
+    def drawing_since(self) -> float | None:
+        """When the first step was heard of."""
+        return self._drawing_since
+
+    def picture(self, index: int) -> bytes | None:
+        """What image `index` looks like by now."""
+        return self.images.get(index) or self.previews.get(index)
+
+    def is_final(self, index: int) -> bool:
+        """Whether that is the image itself, not a preview."""
+        return index in self.images
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until it is done, as the server expects, while nothing was drawn yet."""
+        return self.task.eta_seconds if self.fraction is None else None
 
     @property
     def finished(self) -> bool:

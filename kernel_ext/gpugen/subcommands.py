@@ -1,28 +1,44 @@
-"""`%gpugen wait|show|status|cancel [ID]`: what can be done with tasks from a cell."""
+"""What `%gpugen wait|attach|show|status|cancel|retry|logs|replay ...` do."""
 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
 
 from IPython.core.error import UsageError
 
+from gpugen import listings, replay
 from gpugen.background import Background
 from gpugen.client import Client, Task
+from gpugen.commands import Command, is_id
+from gpugen.result import Result
 from gpugen.status import Status
-from gpugen.submission import Submission
 from gpugen.words import headline, outcome, settings
 from gpugen_protocol.errors import GpugenError
 
-_FORM = re.compile(r"(wait|show|status|cancel)(?:\s+([0-9a-hjkmnp-tv-z]{26}))?", re.IGNORECASE)
 _MAX_KEPT = 20  # tasks sent off that nobody has waited for yet
 
 
-def match(line: str) -> tuple[str, str | None] | None:
-    """The sub-command `line` is and the id it names; None if it is a prompt, as `show me a castle` is."""
-    found = _FORM.fullmatch(line.strip())
-    return (found[1].lower(), found[2] and found[2].lower()) if found else None
+class Followed(Protocol):
+    """What can be shown in a cell to its end: a task, or all the tasks of a grid."""
+
+    @property
+    def id(self) -> str:
+        """The name it is waited for by."""
+
+    def open(self, *, waits: bool) -> None:
+        """Show it; in the thread of the cell."""
+
+    def pump(self, until: Callable[[], bool] = ...) -> bool:
+        """Take events and show them until it is finished (True) or `until` says so."""
+
+    def follow(self) -> object:
+        """Show it to its end."""
+
+    def conclude(self) -> object:
+        """Replace the view by what stays."""
 
 
 class Subcommands:
@@ -30,31 +46,36 @@ class Subcommands:
 
     Args:
         client: gives the client of the server.
-        attach: makes a submission of a task, with a new view.
+        attach: makes a submission of a task, with a new view, or a silent one.
     """
 
-    def __init__(self, client: Callable[[], Client], attach: Callable[[Task, bool], Submission]) -> None:
+    def __init__(self, client: Callable[[], Client], attach: Callable[[Task, bool], Followed]) -> None:
         self._client = client
-        self._attach = attach
+        self._attach_to = attach
         self._sent_off: dict[str, Background] = {}
         self._latest: str | None = None
 
-    def run(self, name: str, task: str | None) -> None:
-        """Do `name` with the task `task`, by default this notebook's latest.
+    def run(self, command: Command) -> None:
+        """Do `command`, by default with this notebook's latest task.
 
         Raises:
             UsageError: no task is named and there is none yet.
-            GpugenError: the server says no; `wait`: the task did not succeed.
+            GpugenError: the server says no; `wait`, `retry`, `replay`: the task did not succeed.
         """
-        {"wait": self._wait, "show": self._show, "status": self._status, "cancel": self._cancel}[name](task)
+        if command.name in {"queue", "history", "models", "workers"}:
+            getattr(listings, command.name)(self._client())
+        elif command.name == "replay":
+            self._replay(str(command.about), command.extra)
+        else:
+            getattr(self, f"_{command.name}")(command.about)
 
     def note(self, task: str) -> None:
         """`task` is this notebook's latest now."""
         self._latest = task
 
-    def send_off(self, submission: Submission) -> None:
-        """Show `submission` without waiting for it."""
-        self._sent_off[submission.task.id] = Background(submission)
+    def send_off(self, followed: Followed) -> None:
+        """Show it without waiting for it."""
+        self._sent_off[followed.id] = Background(followed)
         for old in [key for key, kept in self._sent_off.items() if not kept.running][:-_MAX_KEPT]:
             del self._sent_off[old]
 
@@ -72,19 +93,31 @@ class Subcommands:
             if background is not None:
                 background.wait()
             else:
-                self._follow(key)
+                self._follow(self._client().task(key))
 
-    def _follow(self, task: str) -> None:
-        submission = self._attach(self._client().task(task), False)
-        submission.open(waits=True)
-        submission.follow()
+    def _follow(self, task: Task) -> object:
+        self.note(task.id)
+        followed = self._attach_to(task, False)
+        followed.open(waits=True)
+        return followed.follow()
+
+    def _attach(self, task: str | None) -> None:
+        handle = self._task(task)
+        if handle.record.finished:
+            return self._show(handle.id)
+        kept = self._sent_off.pop(handle.id, None)
+        if kept is not None:
+            kept.stop()
+        followed = self._attach_to(handle, False)
+        followed.open(waits=False)
+        self.send_off(followed)
 
     def _show(self, task: str | None) -> None:
         handle = self._task(task)
         if not handle.record.finished:
-            return _say(f"{_standing(handle)}\n%gpugen wait {handle.id} follows it.")
+            return _say(f"{_standing(handle)}\n%gpugen attach {handle.id} shows it live.")
         with contextlib.suppress(GpugenError):  # a failed task's card is what was asked for
-            self._attach(handle, True).conclude()
+            self._attach_to(handle, True).conclude()
 
     def _status(self, task: str | None) -> None:
         _say(_standing(self._task(task)))
@@ -95,6 +128,23 @@ class Subcommands:
             return _say(f"Task {handle.id} is over already: it {handle.record.state}.")
         record = handle.cancel()
         _say(f"Task {record.id} {'is canceled' if record.finished else 'stops after the present step'}.")
+
+    def _retry(self, task: str | None) -> None:
+        client = self._client()
+        self._follow(Task(client, client.api.retry(self._task(task).id)))
+
+    def _logs(self, task: str | None) -> None:
+        listings.logs(self._client(), self._task(task))
+
+    def _replay(self, about: str, model: str | None) -> None:
+        client = self._client()
+        if is_id(about):
+            original = replay.of_task(client.task(about), client, model)
+        else:
+            original = replay.of_file(Path(about), model)
+        result = self._follow(client.send(original.request))
+        assert isinstance(result, Result)
+        _say(replay.verdict(original, result))
 
     def _task(self, task: str | None) -> Task:
         wanted = task or self._latest

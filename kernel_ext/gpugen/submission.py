@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 from gpugen.client import Client, Task
 from gpugen.ending import Cancelled, Ending
+from gpugen.options import EmbedKind
 from gpugen.result import Result
 from gpugen.status import Status
 from gpugen.view import View
 from gpugen_protocol.errors import GpugenError, TaskCanceled
 
 _TICK = 0.1  # seconds: how often the view may change, and how late a click on Cancel is noticed
-_PATIENCE = 5.0  # seconds an interrupted cell waits for the task to stop
+PATIENCE = 5.0  # seconds an interrupted cell waits for the task to stop
 
 
 class Submission:
@@ -26,16 +27,30 @@ class Submission:
         task: the handle of the task.
         view: where it is shown.
         cancel: set, by whatever thread, when the user wants it to stop.
+        embed: what of the pictures stays in the notebook's file.
     """
 
-    def __init__(self, client: Client, task: Task, view: View, cancel: threading.Event) -> None:
+    def __init__(
+        self,
+        client: Client,
+        task: Task,
+        view: View,
+        cancel: threading.Event,
+        embed: EmbedKind = "thumbnail",
+    ) -> None:
         self._api = client.api
         self.task = task
         self.status = Status(task.record)
         self._view = view
         self._cancel = cancel
+        self._embed = embed
         self._watch = task.watch()
         self._ending: Ending | None = None
+
+    @property
+    def id(self) -> str:
+        """The task's."""
+        return self.task.id
 
     def open(self, *, waits: bool) -> None:
         """Show it; in the thread of the cell."""
@@ -59,11 +74,16 @@ class Submission:
         while not self.finished:
             if until():
                 return False
-            self._take_events()
             self._pass_on_cancel()
-            self._fetch_images()
+            self.look(_TICK)
             self._view.draw(self.status)
         return True
+
+    def look(self, patience: float) -> None:
+        """Take what has arrived, waiting up to `patience` seconds for the first of it."""
+        if not self.finished:
+            self._take_events(patience)
+            self._fetch_images()
 
     @property
     def finished(self) -> bool:
@@ -72,23 +92,26 @@ class Submission:
 
     def conclude(self) -> Result:
         """Replace the view by what stays; again if asked again. Raises GpugenError as `follow`."""
-        ending = self._ending or self._make_ending()
-        self._ending = ending
-        self._watch.close()
+        ending = self.end()
         self._view.finish(ending)
         if ending.error is not None:
             raise ending.error
         return self.result
+
+    def end(self) -> Ending:
+        """How it ended; nothing more is followed."""
+        self._ending = self._ending or self._make_ending()
+        self._watch.close()
+        return self._ending
 
     @property
     def result(self) -> Result:
         """The images there are."""
         return Result(self._api, self.task.record, dict(self.status.images))
 
-    def _take_events(self) -> None:
-        """All that has arrived; waits for the first one."""
+    def _take_events(self, patience: float) -> None:
         try:
-            event = self._watch.get(_TICK)
+            event = self._watch.get(patience)
             while event is not None:
                 self.status.apply(event)
                 event = self._watch.get(0)
@@ -120,15 +143,17 @@ class Submission:
             pass
         self.status.announced.update(image.index for image in self.task.record.images)
         self._fetch_images()
-        return self._ending_with(error)
+        return self.end_with(error)
 
-    def _ending_with(self, error: GpugenError | None) -> Ending:
+    def end_with(self, error: GpugenError | None) -> Ending:
+        """How it ended, as far as is known here, and for this reason."""
         return Ending(
             task=self.task.record,
             pngs=tuple(png for _, png in sorted(self.status.images.items())),
             error=error,
             elapsed=self.status.elapsed,
             warnings=tuple(self.status.warnings),
+            embed=self._embed,
         )
 
     def _interrupted(self) -> Cancelled:
@@ -137,11 +162,11 @@ class Submission:
         try:
             with contextlib.suppress(GpugenError):
                 self.task.cancel()
-                deadline = time.monotonic() + _PATIENCE
+                deadline = time.monotonic() + PATIENCE
                 self.pump(until=lambda: time.monotonic() > deadline)
             ending = self._make_ending()
         except KeyboardInterrupt:
-            ending = self._ending_with(TaskCanceled("Interrupted; the task was asked to stop."))
+            ending = self.end_with(TaskCanceled("Interrupted; the task was asked to stop."))
         self._ending = ending
         with contextlib.suppress(GpugenError):
             self.conclude()

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from IPython.core.error import UsageError
 
-from gpugen.arguments import ProgressKind
-from gpugen.ending import Ending
-from gpugen.status import Status
+from gpugen.ending import Ending, SweepEnding
+from gpugen.options import ProgressKind
+from gpugen.shown import Shown
 
 
 class View(Protocol):
@@ -20,13 +20,13 @@ class View(Protocol):
     that one; `finish` perhaps twice.
     """
 
-    def open(self, status: Status, *, waits: bool) -> None:
+    def open(self, status: Shown, *, waits: bool) -> None:
         """Show the task; `waits`: the cell goes on until the end."""
 
-    def draw(self, status: Status) -> None:
+    def draw(self, status: Shown) -> None:
         """Show where it stands now; called often, so a view that sends messages holds itself back."""
 
-    def finish(self, ending: Ending) -> None:
+    def finish(self, ending: Ending | SweepEnding) -> None:
         """Leave behind what is to stay."""
 
 

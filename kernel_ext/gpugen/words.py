@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.task import Task
 
@@ -19,9 +21,16 @@ def settings(request: ResolvedRequest) -> str:
         f"{request.width}×{request.height}",
         f"{request.steps} step{'s' if request.steps != 1 else ''}",
         f"guidance {request.guidance:g}",
+        f"strength {request.strength:g}" if request.strength is not None else "",
         seeds(request),
     )
-    return " · ".join(parts)
+    return " · ".join(filter(None, parts))
+
+
+def in_common(requests: Sequence[ResolvedRequest]) -> str:
+    """The settings that are the same in all `requests`, as `settings` says them."""
+    said = [settings(each).split(" · ") for each in requests]
+    return " · ".join(part for part in said[0] if all(part in other for other in said))
 
 
 def seeds(request: ResolvedRequest) -> str:

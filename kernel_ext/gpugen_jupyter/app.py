@@ -10,6 +10,7 @@ from traitlets import Unicode
 from gpugen_jupyter.environment import for_kernels
 from gpugen_jupyter.routes import routes
 from gpugen_jupyter.upstream import Upstream
+from gpugen_protocol.places import JUPYTER_URL
 
 
 class GpugenExtension(ExtensionApp):  # type: ignore[misc]  # jupyter_server is not typed
@@ -38,6 +39,7 @@ class GpugenExtension(ExtensionApp):  # type: ignore[misc]  # jupyter_server is 
             "GPUGEN_TOKEN_FILE": self.token_file,
         }
         os.environ.update(for_kernels(configured, os.environ))
+        os.environ[JUPYTER_URL] = self.serverapp.base_url
         self.settings["gpugen_upstream"] = Upstream(os.environ)
 
     def initialize_handlers(self) -> None:

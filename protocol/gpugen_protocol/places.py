@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+JUPYTER_URL = "GPUGEN_JUPYTER_URL"  # tells a kernel under which path of the page's host its Jupyter server is
+
 
 def data_dir(environ: Mapping[str, str]) -> Path:
     """`GPUGEN_DATA_DIR`, or the user's data directory: database, images, models.toml, runtime file."""

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageStat
 from tests.notebooks.running import cell_with, execute, forms, fresh_user
 
-from gpugen.recipe import read_recipe
+from gpugen.recipes import read_recipe
 
 
 @pytest.mark.timeout(600)

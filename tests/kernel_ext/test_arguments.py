@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 
-from gpugen.arguments import HelpRequest, build_parser, parse
+from gpugen.arguments import HelpRequest, parse
+from gpugen.options import build_parser
 
 
 def request(line: str, cell: str | None = None, **defaults: Any) -> Any:
@@ -34,7 +35,7 @@ def test_every_option_reaches_the_request() -> None:
 
 
 def test_a_cell_s_prompt_is_literal() -> None:
-    prompt = "{a|b} (word:1.2) $HOME {{x}} 'tis --seed 7 \\n\nsecond line"
+    prompt = "{a|b} (word:1.2) $HOME {x} 'tis --seed 7 \\n\nsecond line"
     assert request("", f"\n{prompt}\n\n").prompt == prompt
 
 
@@ -107,5 +108,89 @@ def test_help_needs_no_prompt() -> None:
 
 def test_the_help_names_every_option() -> None:
     text = build_parser().format_help()
-    wanted = "-m -n -s --size --steps --guidance --negative --scheduler -o --no-wait --progress --help"
+    wanted = (
+        "-m -n -s --size --steps --guidance --negative --scheduler --init --mask --strength --grid "
+        "--priority --no-wait -o --embed --progress --raw --help"
+    )
     assert all(option in text for option in wanted.split())
+
+
+def test_what_stands_below_the_dashes_is_the_negative_prompt() -> None:
+    asked = request("", "a cat\n --- \nblurry\n---\ntext", negative_prompt="dull")
+    assert (asked.prompt, asked.negative_prompt) == ("a cat", "blurry\n---\ntext")
+    assert request("", "a cat", negative_prompt="dull").negative_prompt == "dull"
+    with pytest.raises(UsageError, match="given twice"):
+        request("--negative blurry", "a cat\n---\ntext")
+    with pytest.raises(UsageError, match="no prompt above"):
+        request("", "---\ntext")
+
+
+def test_raw_takes_everything_literally() -> None:
+    text = "a {{cat}}\n---\n{{items[0]}}"
+    asked = request("--raw", text)
+    assert (asked.prompt, asked.negative_prompt) == (text, "")
+
+
+def test_variables_are_filled_in_once() -> None:
+    names = {"animal": "a {{cat}}", "style": "oil\n---\nwater"}
+    found = parse("", "{{ animal }} in {{style}}", {}, names).request
+    assert (found.prompt, found.negative_prompt) == ("a {{cat}} in oil\n---\nwater", "")
+    assert parse("{{animal}} --steps 2", None, {}, names).request.prompt == "a {{cat}}"
+
+
+def test_an_image_to_start_from_goes_with_its_mask_and_strength() -> None:
+    asked = parse("--init photo --mask hole.png --strength 0.5", "a cat", {})
+    assert (asked.init, asked.mask, asked.request.strength) == ("photo", "hole.png", 0.5)
+    for line in ("--mask hole", "--strength 0.5"):
+        with pytest.raises(UsageError, match="needs --init"):
+            parse(line, "a cat", {})
+    with pytest.raises(UsageError, match="strength"):
+        parse("--init photo --strength 1.5", "a cat", {})
+
+
+def test_a_grid_is_every_combination_the_last_key_changing_fastest() -> None:
+    asked = parse("--grid steps=10,20 --grid guidance=3,5.5 --seed 7", "a cat", {})
+    assert [(each.request.steps, each.request.guidance) for each in asked.points] == [
+        (10, 3.0),
+        (10, 5.5),
+        (20, 3.0),
+        (20, 5.5),
+    ]
+    assert asked.points[1].values == {"steps": 10, "guidance": 5.5}
+    assert parse("--grid steps=1,2 --priority -5", "a cat", {}).request.priority == -5
+
+
+def test_a_grid_takes_lists_variables_sizes_and_names_in_the_prompt() -> None:
+    names = {"seeds": range(3)}
+    prompts = parse("""--grid 'prompt=["a cat, sitting", "a dog"]'""", None, {}).points
+    assert [each.request.prompt for each in prompts] == ["a cat, sitting", "a dog"]
+    filled = parse("--grid animal=cat,dog", "a {{animal}}\n---\nno {{animal}} food", {}).points
+    assert [each.request.negative_prompt for each in filled] == ["no cat food", "no dog food"]
+    seeds = parse("--grid seed={{seeds}} --grid size=64x32,32x64", "a cat", {}, names).points
+    assert [(each.request.seed, each.request.width) for each in seeds][:3] == [(0, 64), (0, 32), (1, 64)]
+    around = parse("""--grid 'prompt=["a cat"]'""", "{{prompt}} in the rain", {}).request
+    assert around.prompt == "a cat in the rain"
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "says"),
+    [
+        ("--grid steps", "a cat", "is not KEY=V1,V2"),
+        ("--grid steps=", "a cat", "has no values"),
+        ("--grid steps=many", "a cat", "'many' is not a steps"),
+        ("--grid steps=2.5", "a cat", "'2.5' is not a steps"),
+        ("--grid steps=0", "a cat", "steps: must be >= 1"),
+        ("--grid size=1,2", "a cat", "'1' is not a size"),
+        ("--grid animal=cat", "a dog", "neither such an option nor a {{animal}}"),
+        ("--grid steps=1 --grid steps=2", "a cat", "steps is given twice"),
+        ("--grid 'prompt=[\"a cat\"]'", "a dog", "Write {{prompt}} where they go"),
+        ("--grid 'prompt=[1, '", None, "is not a JSON list"),
+        ("--grid seed={{nothing}}", "a cat", "There is no variable 'nothing'"),
+        ("--grid 'seed={{x}}'", "a cat", "needs a list, not a int"),
+        ("--grid seed=1,2,3 -n 16 --grid 'steps={{many}}'", "a cat", "at most 1000 go at once"),
+    ],
+)
+def test_a_grid_that_cannot_be_meant_is_a_usage_error(line: str, cell: str | None, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(line, cell, {}, {"x": 1, "many": range(1, 101)})
+    assert says in str(caught.value)

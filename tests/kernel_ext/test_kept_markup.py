@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
 from gpugen import kept_markup, markup
 from gpugen.status import Status
 from gpugen_protocol.errors import TaskFailed
 from gpugen_protocol.request import ResolvedRequest
-from gpugen_protocol.task import Task
+from gpugen_protocol.task import Image, Task
 
 NASTY = "<img src=x onerror=alert(1)> \"quoted\" & 'single' </style><script>"
 
@@ -34,7 +35,8 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.open.append(tag)
         self.tags.add(tag)
-        assert {name for name, _ in attrs} <= {"style", "title", "class"}
+        assert {name for name, _ in attrs} <= {"style", "title", "class", "type", "onclick", "role"}
+        assert NASTY not in dict(attrs).get("onclick", "")
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -49,19 +51,21 @@ class Reader(HTMLParser):
         kept_markup.caption(task()),
         kept_markup.failure(task("failed"), TaskFailed(NASTY, hint=NASTY)),
         kept_markup.failure(task("canceled"), TaskFailed(NASTY)),
-        kept_markup.pending(task()),
+        kept_markup.pending("t"),
+        kept_markup.words(NASTY, NASTY, NASTY),
         markup.head(Status(task())),
         markup.state(Status(task())),
         markup.bar(0.5),
+        markup.spoken(Status(task())),
     ],
-    ids=["caption", "failure", "canceled", "pending", "head", "state", "bar"],
+    ids=["caption", "failure", "canceled", "pending", "words", "head", "state", "bar", "spoken"],
 )
 def test_what_people_wrote_never_becomes_markup(html: str) -> None:
     reader = Reader()
     reader.feed(html)
     reader.close()
     assert not reader.open
-    assert reader.tags <= {"div", "span", "code"}
+    assert reader.tags <= {"div", "span", "code", "details", "summary", "pre", "button"}
 
 
 def test_a_failure_says_what_happened_and_what_to_do() -> None:
@@ -79,3 +83,29 @@ def test_the_style_sheet_of_the_card_is_whole() -> None:
 
 def test_what_the_worker_warned_of_stays_under_the_picture() -> None:
     assert "Not read: &lt;b&gt;" in kept_markup.caption(task(), 1.0, ("Not read: <b>",))
+
+
+def test_full_images_are_linked_where_a_jupyter_server_passes_them_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = Image(index=0, seed=7, width=64, height=64, bytes=1, sha256="")
+    drawn = msgspec.structs.replace(task(), images=(one,))
+    assert "href" not in kept_markup.caption(drawn)
+    monkeypatch.setenv("GPUGEN_JUPYTER_URL", "/user/ann/")
+    html = kept_markup.caption(drawn)
+    assert html.count('href="/user/ann/gpugen/api/v1/tasks/t/images/0"') == 2
+    assert 'download="gpugen-7.png"' in html
+    monkeypatch.setenv("GPUGEN_JUPYTER_URL", "javascript:alert(1)//")
+    assert "href" not in kept_markup.caption(drawn)
+
+
+def test_the_recipe_is_the_cell_that_draws_it_again() -> None:
+    from gpugen.arguments import parse
+
+    first, rest = kept_markup.cell.of_request(task().request).split("\n", 1)
+    asked = parse(first.removeprefix("%%gpugen "), rest, {}).request
+    assert (asked.prompt, asked.seed, asked.width, asked.scheduler) == (NASTY, 7, 64, "ddim")
+    special = msgspec.structs.replace(task().request, prompt="a {{x}}\n---\nb", negative_prompt="{{y}}")
+    first, rest = kept_markup.cell.of_request(special).split("\n", 1)
+    again = parse(first.removeprefix("%%gpugen "), rest, {}).request
+    assert (again.prompt, again.negative_prompt) == (special.prompt, special.negative_prompt)

@@ -26,13 +26,14 @@ def logs(task_id: str, follow: bool, as_json: bool) -> None:
     with session() as client:
         task = find_task(client, task_id)
         if as_json and not follow:
-            print_json({"events": list(_stored(client, task))})
+            print_json({"events": list(stored(client, task))})
             return
-        for event in _live(task) if follow else _stored(client, task):
-            click.echo(wire.encode(event).decode() if as_json else _line(event))
+        for event in _live(task) if follow else stored(client, task):
+            click.echo(wire.encode(event).decode() if as_json else line(event))
 
 
-def _stored(client: Client, task: Task) -> Iterator[NumberedEvent]:
+def stored(client: Client, task: Task) -> Iterator[NumberedEvent]:
+    """All that the server keeps of a task's events."""
     after = 0
     while True:
         page = client.api.events(task.id, after)
@@ -52,7 +53,8 @@ def _live(task: Task) -> Iterator[Event]:
                 yield event
 
 
-def _line(event: Event) -> str:
+def line(event: Event) -> str:
+    """An event as one line for a person."""
     from gpugen.cli.output import clean
 
     return f"{event.at}  {clean(_words(event))}"

@@ -16,7 +16,7 @@ from PIL import Image
 from tests.fakes import DrawingWorker, until
 from tests.kernel_ext.conftest import Shell
 
-from gpugen.recipe import read_recipe
+from gpugen.recipes import read_recipe
 from gpugen_protocol.worker import Failure
 
 

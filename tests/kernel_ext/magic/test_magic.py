@@ -49,7 +49,7 @@ def test_several_images_become_one_sheet_and_the_file_stays_small(
     assert run.error is None, run.error
     (png,) = run.data(0, "image/png")
     sheet = Image.open(io.BytesIO(base64.b64decode(png)))
-    assert sheet.width > 4 * 256 >= 4 * sheet.height
+    assert (sheet.width, sheet.height) == (512, 137), "four in a row with their seeds below"
     without_picture = len(json.dumps(run.nb)) - len(png)
     assert without_picture < 40_000  # states of closed widgets, but no previews in them
 
@@ -103,7 +103,7 @@ def test_a_task_that_draws_nothing_leaves_its_reason_escaped(
     server.tasks().cancel(task.id)
     thread.join(30)
 
-    (html,) = run.data(0, "text/html")
+    html = "".join(run.data(0, "text/html"))
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
     assert run.cells[0].outputs[-1]["ename"] == "TaskCanceled"
@@ -144,7 +144,9 @@ def test_no_wait_goes_on_and_wait_brings_the_picture_to_the_cell_that_asked(
     assert run.error is None, run.error
     assert "Task queued" in run.text(1) or "Task running" in run.text(1)
     assert len(run.data(0, "image/png")) == 1
-    assert "Done in" in run.data(0, "text/html")[-1]
+    html = "".join(run.data(0, "text/html"))
+    assert "Done in" in html
+    assert "waits for it" not in html
     assert not run.data(0, WIDGET)
     assert "nothing to wait for" in run.text(3)
 
@@ -230,3 +232,146 @@ def test_wait_follows_a_task_that_another_program_submitted(
 
     assert run.error is None, run.error
     assert run.data(0, "image/png")
+
+
+def test_a_grid_becomes_one_labelled_sheet_and_a_result_with_its_values(
+    notebook: Run, server: Any, drawing_worker: DrawingWorker
+) -> None:
+    run = notebook(
+        "%%gpugen --grid steps=1,2 --grid guidance=3,5,7 --size 64x64 --seed 7 -o tried\na cat",
+        "print(len(tried), tried.points[1], tried.seeds, len(tried.images), tried)",
+    ).run()
+
+    assert run.error is None, run.error
+    (png,) = run.data(0, "image/png")
+    sheet = Image.open(io.BytesIO(base64.b64decode(png)))
+    assert sheet.size == (3 * 64 + 2 * 8, 2 * (64 + 30) + 8)
+    text = run.data(0, "text/plain")[0]
+    assert all(part in text for part in ("a cat", "64×64", "2 steps × 3 guidance", "6 images")), text
+    assert "6 {'steps': 1, 'guidance': 5.0} [7, 7, 7, 7, 7, 7] 6" in run.text(1)
+    tasks = server.tasks().list().tasks
+    assert len({task.group for task in tasks}) == 1
+    assert {task.priority for task in tasks} == {-10}
+    noted = run.cells[0].outputs[0]["metadata"]["gpugen"]
+    assert [point["values"] for point in noted["points"]][5] == {"steps": 2, "guidance": 7.0}
+
+
+def test_interrupting_a_grid_cancels_all_of_it_and_keeps_what_is_there(
+    notebook: Run, server: Any, drawing_worker: DrawingWorker, wait_until: Run, in_background: Run
+) -> None:
+    drawing_worker.seconds_per_step = 0.05
+    run = notebook("%%gpugen --grid seed=1,2,3 --steps 10 --size 64x64\na cat", "print('went on')")
+    thread = in_background(run.run)
+    wait_until(lambda: any(task.images for task in server.tasks().list().tasks), 30)
+    run.interrupt()
+    thread.join(30)
+
+    assert {task.state for task in server.tasks().list().tasks} <= {"succeeded", "canceled"}
+    assert run.cells[0].outputs[-1]["ename"] == "Cancelled"
+    assert run.data(0, "image/png")
+    assert not run.data(0, WIDGET)
+    assert not run.cells[1].outputs
+
+
+def test_a_large_grid_asks_first_and_where_nobody_can_be_asked_it_is_refused(
+    notebook: Run, server: Any
+) -> None:
+    run = notebook("%%gpugen --grid seed={{range_}}\na cat").run()
+    assert "There is no variable 'range_'" in run.text(0)
+    run = notebook("many = range(65)\n%gpugen --grid seed={{many}} a cat").run()
+    assert "This grid has 65 images, and nobody can be asked here" in run.text(0)
+    assert not server.tasks().list().tasks
+
+
+def test_an_image_to_start_from_comes_from_a_result_and_is_sent_once(
+    notebook: Run, server: Any, drawing_worker: DrawingWorker
+) -> None:
+    run = notebook(
+        "%gpugen --steps 2 --size 64x64 -o first a cat",
+        "%%gpugen --init first --strength 0.5 --steps 4 --grid seed=1,2 --size 64x64\na dog",
+        "%gpugen --init nothing a dog",
+    ).run()
+
+    second = server.tasks().list().tasks[:2]
+    assert {task.request.init_image for task in second} == {second[0].request.init_image}
+    assert second[0].request.init_image is not None
+    assert "neither a variable nor a file 'nothing'" in run.text(2)
+
+
+def test_replay_draws_the_same_and_says_so(notebook: Run, server: Any, drawing_worker: DrawingWorker) -> None:
+    run = notebook(
+        "%gpugen --steps 2 --size 64x64 --seed 7 -o first a cat",
+        "(path,) = first.save('kept')\n%gpugen replay kept/a-cat-7.png",
+        "get_ipython().run_line_magic('gpugen', f'replay {first.task.id}')",
+        "%gpugen replay kept/nothing.png",
+    ).run()
+
+    assert "The pixels are identical." in run.text(1)
+    assert "The pixels are identical." in run.text(2)
+    assert "kept/nothing.png cannot be read" in run.text(3)
+
+
+def test_lists_logs_retry_and_attach(notebook: Run, server: Any, drawing_worker: DrawingWorker) -> None:
+    run = notebook(
+        "%gpugen --steps 2 --size 64x64 a cat",
+        "%gpugen history",
+        "%gpugen logs",
+        "%gpugen models",
+        "%gpugen workers",
+        "%gpugen queue",
+        "%gpugen retry",
+        "%gpugen attach",
+        "%gpugen connect",
+        "%gpugen help",
+    ).run()
+
+    assert run.error is None, run.error
+    assert "a cat" in run.data(1, "text/html")[0]
+    assert "succeeded" in run.text(2)
+    assert "emoji (default)" in run.text(3)
+    assert "fake" in run.text(4)
+    assert "No task of yours" in run.text(5)
+    assert run.data(6, "image/png") == run.data(7, "image/png")
+    assert server.url in run.text(8)
+    assert "--guidance" in run.text(9)
+
+
+def test_attach_shows_a_running_task_live_and_goes_on(
+    notebook: Run, server: Any, drawing_worker: DrawingWorker
+) -> None:
+    from gpugen_protocol.request import TaskRequest
+
+    drawing_worker.seconds_per_step = 0.05
+    task = server.tasks().submit(TaskRequest(prompt="a dog", steps=20, width=64, height=64))
+    run = notebook(f"%gpugen attach {task.id}", "print('went on')", "%gpugen wait").run()
+    assert run.error is None, run.error
+    assert "went on" in run.text(1)
+    assert len(run.data(0, "image/png")) == 1
+    assert not run.data(0, WIDGET)
+
+
+def test_what_is_embedded_can_be_chosen(notebook: Run, drawing_worker: DrawingWorker) -> None:
+    run = notebook(
+        "%gpugen --steps 1 --size 640x64 --seed 7 --embed none a cat",
+        "%gpugen --steps 1 --size 640x64 --seed 7 --embed full a cat",
+        "%gpugen --steps 1 --size 640x64 --seed 7 a cat",
+    ).run()
+
+    assert run.error is None, run.error
+    assert "Done in" in run.data(0, "text/html")[0]
+    assert not run.data(0, "image/png")
+    sizes = [Image.open(io.BytesIO(base64.b64decode(run.data(cell, "image/png")[0]))).size for cell in (1, 2)]
+    assert sizes == [(640, 64), (512, 51)]
+
+
+def test_the_whole_traceback_is_shown_on_request(notebook: Run, free_port: int) -> None:
+    away = {"GPUGEN_URL": f"http://127.0.0.1:{free_port}", "GPUGEN_MAGIC_SHORT_ERRORS": "False"}
+    run = notebook("%%gpugen\na cat", env=away).run()
+    assert "Traceback" in run.text(0)
+    assert "ServerUnreachable" in run.text(0)
+
+
+def test_a_token_that_is_not_allowed_is_one_line(notebook: Run) -> None:
+    run = notebook("%%gpugen\na cat", env={"GPUGEN_TOKEN": "gg_wrong"}).run()
+    (error,) = run.cells[0].outputs
+    assert (error["ename"], len(error["traceback"])) == ("Unauthorized", 1)

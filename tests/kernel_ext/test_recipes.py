@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from gpugen.recipe import read_recipe, texts
+from gpugen.png_text import texts
+from gpugen.recipes import read_recipe
 from gpugen_protocol import wire
 from gpugen_protocol.recipe import RECIPE_KEY, Recipe
 

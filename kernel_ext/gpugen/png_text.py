@@ -1,4 +1,4 @@
-"""The recipe that an image carries, read from the PNG's text chunks."""
+"""The text chunks of a PNG."""
 
 from __future__ import annotations
 
@@ -6,20 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-import msgspec
-
-from gpugen_protocol.recipe import RECIPE_KEY, Recipe
-
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
-def read_recipe(png: bytes) -> Recipe | None:
-    """The recipe inside `png`; None where there is none that we can read."""
-    text = texts(png).get(RECIPE_KEY)
-    try:
-        return None if text is None else msgspec.json.decode(text, type=Recipe)
-    except msgspec.DecodeError:
-        return None
 
 
 def texts(png: bytes) -> dict[str, str]:

@@ -1,0 +1,69 @@
+"""Which lines after `%gpugen` are sub-commands, and which are prompts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from msgspec import Struct
+
+_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}", re.IGNORECASE)
+OF_A_TASK = ("wait", "attach", "show", "status", "cancel", "retry", "logs")
+ALONE = ("queue", "history", "models", "workers", "help")
+NAMES = (*OF_A_TASK, *ALONE, "replay", "connect")
+
+
+class Command(Struct, frozen=True):
+    """A sub-command: its name, the id, file or address it is about, and what else was given."""
+
+    name: str
+    about: str | None = None
+    extra: str | None = None
+
+
+def match(line: str) -> Command | None:
+    """The sub-command that `line` is; None if it is a prompt, as `show me a castle` is."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return None
+    if not words or words[0].lower() not in NAMES:
+        return None
+    name, rest = words[0].lower(), words[1:]
+    if name in ALONE:
+        return None if rest else Command(name)
+    if name in OF_A_TASK:
+        return _of_a_task(name, rest)
+    return _replay(rest) if name == "replay" else _connect(rest)
+
+
+def is_id(text: str) -> bool:
+    """Whether it looks like the id of a task."""
+    return _ID.fullmatch(text) is not None
+
+
+def _of_a_task(name: str, rest: list[str]) -> Command | None:
+    if not rest:
+        return Command(name)
+    return Command(name, rest[0].lower()) if len(rest) == 1 and is_id(rest[0]) else None
+
+
+def _replay(rest: list[str]) -> Command | None:
+    """`FILE|ID [-m MODEL]`."""
+    model = rest[2] if len(rest) == 3 and rest[1] in {"-m", "--model"} else None
+    if len(rest) != (1 if model is None else 3):
+        return None
+    if is_id(rest[0]):
+        return Command("replay", rest[0].lower(), model)
+    is_file = rest[0].lower().endswith(".png") or Path(rest[0]).expanduser().is_file()
+    return Command("replay", rest[0], model) if is_file else None
+
+
+def _connect(rest: list[str]) -> Command | None:
+    """`[URL [TOKEN_FILE]]`."""
+    if not rest:
+        return Command("connect")
+    if len(rest) > 2 or not rest[0].startswith(("http://", "https://")):
+        return None
+    return Command("connect", *rest)

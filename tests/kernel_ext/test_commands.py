@@ -1,0 +1,58 @@
+"""A sub-command is one only if all of the line fits it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gpugen.commands import ALONE, OF_A_TASK, Command, match
+
+ID = "01jd8q2m3n4p5r6s7t8v9wxyz0"
+
+
+@pytest.mark.parametrize("name", OF_A_TASK)
+def test_a_sub_command_stands_alone_or_with_an_id(name: str) -> None:
+    assert match(name) == Command(name)
+    assert match(f"  {name}   {ID.upper()} ") == Command(name, ID)
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_list_stands_alone(name: str) -> None:
+    assert match(name) == Command(name)
+    assert match(f"{name} of a castle") is None
+
+
+def test_replay_wants_an_id_or_a_file(tmp_path: Path) -> None:
+    there = tmp_path / "a cat"
+    there.touch()
+    assert match(f"replay {ID}") == Command("replay", ID)
+    assert match("replay out/cat.png -m sdxl") == Command("replay", "out/cat.png", "sdxl")
+    assert match(f"replay '{there}'") == Command("replay", str(there))
+    for prompt in ("replay", "replay the match", "replay match", f"replay {ID} {ID}"):
+        assert match(prompt) is None
+
+
+def test_connect_wants_an_address() -> None:
+    assert match("connect") == Command("connect")
+    assert match("connect https://gpu.example.org") == Command("connect", "https://gpu.example.org")
+    assert match("connect http://gpu.example.org ~/t") == Command("connect", "http://gpu.example.org", "~/t")
+    assert match("connect the dots") is None
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "show me a castle",
+        "wait for it",
+        "cancel culture",
+        f"show {ID} please",
+        "a cat",
+        "",
+        "waiting",
+        "show 'x",
+        "history of art",
+    ],
+)
+def test_anything_else_is_a_prompt(prompt: str) -> None:
+    assert match(prompt) is None
