@@ -8,7 +8,7 @@ from gpugen_client.connection import Connection
 from gpugen_client.tasks import Tasks
 from gpugen_client.watch import Watch
 from gpugen_protocol import clock
-from gpugen_protocol.events import GapEvent, SnapshotEvent, StateEvent
+from gpugen_protocol.events import EventPage, GapEvent, SnapshotEvent, StateEvent
 from gpugen_protocol.task import Task
 
 
@@ -31,21 +31,28 @@ class CatchUp:
             self._hand_events(watch)
             watch.offer(_terminal(watch, task))  # old news, unless its own terminal event was pruned
             return
-        watch.offer(SnapshotEvent(task=task.id, at=_now(), seq=watch.seq, data=task))
+        watch.offer(_snapshot(task, watch.seq))
 
     def _hand_events(self, watch: Watch) -> None:
         while not watch.ended:
             page = self._tasks.events(watch.task, watch.seq)
+            self._skip_pruned(watch, page)
             for event in page.events:
-                if not watch.offer(event):  # those before it were pruned
-                    watch.offer(GapEvent(task=watch.task, at=event.at, until=event.seq - 1))
-                    watch.offer(event)
-            if not page.events:
-                if watch.seq < page.last_seq:
-                    watch.offer(GapEvent(task=watch.task, at=_now(), until=page.last_seq))
+                watch.offer(event)
+            if not page.events or watch.seq >= page.last_seq:
                 return
-            if watch.seq >= page.last_seq:
-                return
+
+    def _skip_pruned(self, watch: Watch, page: EventPage) -> None:
+        """What no longer is among the events is in the task itself: it is asked for anew."""
+        until = (page.events[0].seq if page.events else page.last_seq + 1) - 1
+        if until > watch.seq:
+            watch.offer(GapEvent(task=watch.task, at=_now(), until=until))
+            watch.offer(_snapshot(self._tasks.get(watch.task), page.last_seq))
+
+
+def _snapshot(task: Task, seq: int) -> SnapshotEvent:
+    """The task, which was asked for when events up to number `seq` had happened."""
+    return SnapshotEvent(task=task.id, at=_now(), seq=seq, data=task)
 
 
 def _terminal(watch: Watch, task: Task) -> StateEvent:

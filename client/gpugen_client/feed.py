@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from gpugen_client.catch_up import CatchUp
 from gpugen_client.connection import Connection
+from gpugen_client.outage import Outage
 from gpugen_client.watch import Watch
 from gpugen_protocol import __version__, clock, paths, wire
 from gpugen_protocol.errors import (
@@ -57,15 +58,14 @@ class Feed(threading.Thread):
     def __init__(self, connection: Connection, patience: float) -> None:
         super().__init__(name="gpugen-updates", daemon=True)
         self._connection = connection
-        self._patience = patience
+        self._outage = Outage(patience)
         self._catch_up = CatchUp(connection)
         self._watches: list[Watch] = []
         self._socket: ClientConnection | None = None
         self._over = False
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._busy_at = self._heard_at = time.monotonic()
-        self._lost = False
+        self._busy_at = time.monotonic()
 
     def add(self, watch: Watch) -> bool:
         """Feed `watch` from now on; False if this feed is over."""
@@ -212,16 +212,17 @@ class Feed(threading.Thread):
         self._hear()
 
     def _lose(self, error: GpugenError) -> None:
-        if time.monotonic() - self._heard_at > self._patience:
+        news = not self._outage.lasts
+        self._outage.fail()
+        if self._outage.hopeless:
             self._end_all(error)
-        elif not self._lost:
-            self._lost = True
+        elif news:
             self._tell(_notice("connection_lost", f"{error.message} Trying again."))
 
     def _hear(self) -> None:
-        self._heard_at = time.monotonic()
-        if self._lost:
-            self._lost = False
+        news = self._outage.lasts
+        self._outage.end()
+        if news:
             self._tell(_notice("connection_restored", "The server answers again."))
 
     # ---- the watches ----

@@ -106,7 +106,7 @@ class Watch:
             if isinstance(event, _NUMBERED):
                 return self._offer_numbered(event)
             if isinstance(event, GapEvent):
-                self.seq = max(self.seq, event.until)
+                return self._offer_gap(event)
             self._put(event)
             if isinstance(event, SnapshotEvent) and event.data.progress is not None:
                 self._put(_progress(event, event.data.progress))
@@ -132,11 +132,28 @@ class Watch:
             self._put(event)
         return True
 
+    def _offer_gap(self, event: GapEvent) -> bool:
+        """A gap before what is here already is no news."""
+        if event.until > self.seq:
+            self.seq = event.until
+            self._put(event)
+        return True
+
     def _put(self, event: Event) -> None:
         if isinstance(event, _LIVE):
             self._waiting = deque(old for old in self._waiting if type(old) is not type(event))
+        elif isinstance(event, SnapshotEvent):
+            self._drop_unread_snapshot()
         self._waiting.append(event)
         self._changed.notify_all()
+
+    def _drop_unread_snapshot(self) -> None:
+        """One that nothing has happened after: the next one tells the same and more."""
+        for index in reversed(range(len(self._waiting))):
+            if not isinstance(self._waiting[index], _LIVE):
+                if isinstance(self._waiting[index], SnapshotEvent):
+                    del self._waiting[index]
+                return
 
 
 def _progress(snapshot: SnapshotEvent, now: Progress) -> ProgressEvent:

@@ -15,10 +15,19 @@ from tornado.websocket import WebSocketHandler
 
 from gpugen_protocol import paths, wire
 from gpugen_protocol.errors import GpugenError, NotFound
-from gpugen_protocol.events import Event, EventPage, NumberedEvent, PhaseEvent, SnapshotEvent, StateEvent
+from gpugen_protocol.events import (
+    Event,
+    EventPage,
+    GapEvent,
+    ImageEvent,
+    NumberedEvent,
+    PhaseEvent,
+    SnapshotEvent,
+    StateEvent,
+)
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.state import State
-from gpugen_protocol.task import Progress, Task
+from gpugen_protocol.task import Image, Progress, Task
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -29,6 +38,14 @@ def phase(seq: int, text: str = "") -> PhaseEvent:
 
 def state(seq: int, to: State) -> StateEvent:
     return StateEvent(task="t", at=AT, seq=seq, state=to)
+
+
+def image(seq: int, index: int) -> ImageEvent:
+    return ImageEvent(task="t", at=AT, seq=seq, index=index, sha256="0" * 64, seed=index)
+
+
+def _finished(event: ImageEvent) -> Image:
+    return Image(index=event.index, seed=event.seed, width=64, height=64, bytes=1, sha256=event.sha256)
 
 
 class ScriptedServer:
@@ -103,6 +120,7 @@ class ScriptedServer:
             user="u",
             created_at=AT,
             progress=self.progress,
+            images=tuple(_finished(event) for event in self.events if isinstance(event, ImageEvent)),
         )
 
     def snapshot(self) -> SnapshotEvent:
@@ -197,6 +215,9 @@ class _Socket(WebSocketHandler):
         if self.script.silent_websocket:
             return
         self.script._sockets.add(self)
+        if after < self.script.oldest - 1:
+            after = self.script.oldest - 1
+            self.tell(GapEvent(task="t", at=AT, until=after))
         self.tell(self.script.snapshot())
         for event in self.script.events:
             if event.seq > after and event.seq not in self.script.unsent:

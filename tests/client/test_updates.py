@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from tests.client.scripted_server import AT, ScriptedServer, phase, state
+from tests.client.scripted_server import AT, ScriptedServer, image, phase, state
 from tests.fakes import until
 
 from gpugen_client import feed
@@ -182,6 +182,46 @@ def test_pruned_history_is_told_as_a_gap(scripted: ScriptedServer, updates: Upda
     events = rest(updates.watch("t"))
     assert [event.until for event in events if isinstance(event, GapEvent)] == [3]
     assert numbers(events) == [4, 5, 6]
+
+
+@pytest.mark.parametrize("websocket", [True, False], ids=["websocket", "polling"])
+def test_after_a_gap_comes_a_snapshot_that_holds_what_was_pruned_and_then_the_tail(
+    scripted: ScriptedServer, updates: Updates, websocket: bool
+) -> None:
+    scripted.no_websocket = not websocket
+    scripted.happen(state(1, "running"), image(2, 0), phase(3))
+    scripted.oldest = 3
+    watch = updates.watch("t", after=1)
+    gap, snapshot, *tail = (watch.get(5) for _ in range(3))
+    assert isinstance(gap, GapEvent)
+    assert gap.until == 2
+    assert isinstance(snapshot, SnapshotEvent)
+    assert [each.index for each in snapshot.data.images] == [0]
+    scripted.happen(state(4, "succeeded"))
+    assert numbers([*filter(None, tail), *rest(watch)]) == [3, 4]
+
+
+def test_a_gap_before_what_is_here_already_is_no_news(scripted: ScriptedServer, updates: Updates) -> None:
+    scripted.happen(phase(1), phase(2))
+    watch = updates.watch("t")
+    until(lambda: watch.seq == 2)
+    scripted.send(GapEvent(task="t", at=AT, until=1))
+    scripted.happen(state(3, "succeeded"))
+    events = rest(watch)
+    assert numbers(events) == [1, 2, 3]
+    assert not [event for event in events if isinstance(event, GapEvent)]
+
+
+def test_whoever_does_not_read_keeps_the_newest_snapshot_not_all_of_them(
+    scripted: ScriptedServer, updates: Updates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_SILENCE", 0.0)  # asks for the task again and again
+    scripted.happen(state(1, "running"))
+    watch = updates.watch("t")
+    until(lambda: scripted.polls > 5)
+    scripted.happen(state(2, "succeeded"))
+    until(lambda: watch.ended)
+    assert len([event for event in watch if isinstance(event, SnapshotEvent)]) <= 2  # of before and after 1
 
 
 def test_a_pruned_end_still_ends_the_watch(scripted: ScriptedServer, updates: Updates) -> None:
