@@ -21,11 +21,13 @@ from gpugen_server.events.hub import Hub
 from gpugen_server.housekeeping import Housekeeping
 from gpugen_server.images.codec import max_upload
 from gpugen_server.images.directory import Directory
+from gpugen_server.outlook import Outlook
 from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
 from gpugen_server.tokens.gate import Gate
 from gpugen_server.web.application import make_application
 from gpugen_server.web.dispatch import Dispatcher
+from gpugen_server.web.holds import Holds
 from gpugen_server.web.services import Services
 
 STOP_SECONDS = 5.0  # for requests that are being answered when the server stops
@@ -51,7 +53,8 @@ class Server:
         self._on_queued: list[Callable[[], None]] = []
         self._dispatcher = Dispatcher(self.database, settings.heartbeat_seconds)
         self._on_queued.append(self._dispatcher.wake)
-        self._hub = Hub(self._queued)
+        holds = Holds(settings.lease_seconds)
+        self._hub = Hub(self._queued, holds.forget)
         self._bus = Bus(redis, self._hub)
         self._services = Services(
             settings=settings,
@@ -61,11 +64,14 @@ class Server:
             hub=self._hub,
             dispatcher=self._dispatcher,
             images=Directory(settings.images),
+            tell=self._on_commit,
+            holds=holds,
             limits=Limits(settings.max_tasks_per_user, settings.max_tasks),
             pool=ThreadPoolExecutor(IMAGE_THREADS, thread_name_prefix="gpugen-images"),
         )
         self._http: HTTPServer | None = None
         self._housekeeping = Housekeeping(self.database, self._services, settings)
+        self._outlook = Outlook(self.database, self._hub, self._services.live_after)
 
     @property
     def url(self) -> str:
@@ -113,6 +119,7 @@ class Server:
                 listener.close()
             raise
         await self._bus.start()
+        await self._outlook.start()
         self._http = HTTPServer(
             make_application(self._services),
             max_body_size=_LARGEST_BODY,
@@ -132,6 +139,7 @@ class Server:
                 async with asyncio.timeout(STOP_SECONDS):
                     await self._services.idle()
             await self._http.close_all_connections()
+        await self._outlook.stop()
         await self._housekeeping.stop()
         await self._bus.stop()
         await self.database.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from gpugen_protocol import wire
-from gpugen_protocol.events import LogEvent, PhaseEvent
+from gpugen_protocol.events import LogEvent
 from gpugen_protocol.task import TaskFailure
 from gpugen_server.autoscale.provider import WORKER_USER
 from gpugen_server.database import Store
@@ -67,10 +67,8 @@ def line_up(store: Store, live_after: float) -> None:
     store.change(
         "UPDATE tasks SET phase = 'queued', phase_text = '' WHERE state = 'queued' AND phase = 'starting'"
     )
-    places = waiting.positions(store)
-    for num, task, owner, model in told:
-        text = waiting.text(store, model, live_after, places.get(num))
-        log.append(store, TaskKey(num, task, owner), PhaseEvent, phase="queued", text=text)
+    for _, task, *_ in told:
+        waiting.tell(store, task, live_after)
 
 
 def complain(store: Store, message: str) -> None:

@@ -1,7 +1,7 @@
-"""Carries events between server processes over one Redis stream. Without Redis, this process serves its own.
+"""Carries events between server processes over one Redis stream; those of this process need no detour.
 
 Nothing depends on what travels here: numbered events are in the database, and a watcher that sees a hole
-reads there. So every failure ends in one place: mark the bus degraded, deliver locally, and try again.
+reads there. So every failure ends in one place: mark the bus degraded, and try again.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -56,6 +57,8 @@ class Bus:
         self._reader = _client(redis, _BLOCK + _TIMEOUT)
         self._tasks: list[asyncio.Task[None]] = []
         self._last = "0-0"  # the entry read last
+        self._name = secrets.token_bytes(8)  # marks what this process wrote
+        self._complaints = Complaints(structlog.get_logger(__name__))
 
     @property
     def degraded(self) -> bool:
@@ -72,7 +75,12 @@ class Bus:
         self._tasks = [asyncio.create_task(_for_ever(step)) for step in steps]
 
     def publish(self, entries: list[Entry]) -> None:
-        """Send `entries` to all processes, soon; never fails and never waits."""
+        """Tell this process's watchers now and all others' soon; never fails and never waits."""
+        try:
+            self._hub.deliver(entries)
+        except Exception as error:  # whatever it is, watchers look for numbers they miss
+            self._complaints.log("events were not delivered", error)
+            self._hub.resync()
         self._out.extend(entries)
         self._sent.clear()
         self._filled.set()
@@ -99,8 +107,7 @@ class Bus:
         await self._filled.wait()
         batch = [self._out[index] for index in range(min(_BATCH, len(self._out)))]
         try:
-            if not await self._write(batch):
-                self._hub.deliver(batch)
+            await self._write(batch)
         finally:
             for _ in batch:
                 self._out.popleft()
@@ -108,18 +115,17 @@ class Bus:
                 self._filled.clear()
                 self._sent.set()
 
-    async def _write(self, batch: list[Entry]) -> bool:
+    async def _write(self, batch: list[Entry]) -> None:
         if self.degraded:
-            return False
+            return
         try:
             async with self._writer.pipeline(transaction=False) as pipeline:
                 for entry in batch:
-                    pipeline.xadd(STREAM, {"e": _encode(entry)}, maxlen=MAX_LENGTH, approximate=True)
+                    fields: dict[Any, Any] = {"e": _encode(entry), "o": self._name}
+                    pipeline.xadd(STREAM, fields, maxlen=MAX_LENGTH, approximate=True)
                 await pipeline.execute()
         except _FAILURES as error:
             self._degrade(error)
-            return False
-        return True
 
     async def _read_next(self) -> None:
         try:
@@ -137,6 +143,8 @@ class Bus:
         if packed is None:
             self._hub.resync()
             return
+        if fields.get(b"o") == self._name:
+            return  # its watchers have it already
         try:
             entry = _decode(packed)
         except msgspec.DecodeError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.watcher import Watcher
@@ -18,10 +18,14 @@ class Hub:
 
     Args:
         on_queued: called when a task became ready for a worker, wherever that happened.
+        on_numbered: called with a task's id when anything numbered happened to it, wherever.
     """
 
-    def __init__(self, on_queued: Callable[[], None]) -> None:
+    def __init__(
+        self, on_queued: Callable[[], None], on_numbered: Callable[[str], None] = lambda task: None
+    ) -> None:
         self.degraded = False
+        self._on_numbered = on_numbered
         self._on_queued = on_queued
         self._by_task: dict[str, set[Watcher]] = {}
         self._everything: set[Watcher] = set()
@@ -71,14 +75,20 @@ class Hub:
 
     def watched(self, task: str, user: str) -> bool:
         """Whether anyone in this process watches `task` of `user`."""
-        return any(w.owner in (None, user) for w in (*self._by_task.get(task, ()), *self._everything))
+        return any(watcher.owner in (None, user) for watcher in self._watching(task))
+
+    def watched_tasks(self) -> list[str]:
+        """The tasks that somebody in this process follows by name."""
+        return list(self._by_task)
 
     def deliver(self, entries: Iterable[Entry]) -> None:
         """Hand entries to whoever watches their tasks."""
         for entry in entries:
             if entry.state == "queued":
                 self._on_queued()
-            for watcher in {*self._by_task.get(entry.task, ()), *self._everything}:
+            if entry.seq:
+                self._on_numbered(entry.task)
+            for watcher in self._watching(entry.task):
                 if watcher.owner in (None, entry.user):
                     watcher.offer(entry)
 
@@ -93,6 +103,10 @@ class Hub:
             self.degraded = degraded
             for watcher in self._named:
                 watcher.notice(*(DEGRADED if degraded else RESTORED))
+
+    def _watching(self, task: str) -> Collection[Watcher]:
+        named = self._by_task.get(task, ())
+        return {*named, *self._everything} if self._everything else tuple(named)
 
     def _forget(self, watcher: Watcher, task: str) -> None:
         self._named[watcher].discard(task)

@@ -64,11 +64,11 @@ def append_report(store: Store, task: TaskKey, report: PhaseReport | LogReport) 
     append(store, task, kind, **msgspec.structs.asdict(report))
 
 
-def live(store: Store, task: TaskKey, report: Report) -> None:
-    """Tell watchers, without a number and without storing it."""
+def live(task: TaskKey, report: Report, now: float) -> Entry:
+    """What watchers are told without a number and without storing it; `now` in seconds since the epoch."""
     kind: type[LiveEvent] = ProgressEvent if isinstance(report, ProgressReport) else PreviewEvent
-    body = wire.encode(kind(task=task.id, at=rfc3339(store.now), **msgspec.structs.asdict(report)))
-    store.outbox.append(Entry(task.id, task.user, 0, _tag(kind), body))
+    body = wire.encode(kind(task=task.id, at=rfc3339(now), **msgspec.structs.asdict(report)))
+    return Entry(task.id, task.user, 0, _tag(kind), body)
 
 
 def read(store: Store, num: int, after: int, limit: int = 2**31 - 1) -> list[tuple[int, bytes]]:

@@ -12,14 +12,14 @@ from msgspec import Struct
 from gpugen_protocol import wire
 from gpugen_protocol.clock import rfc3339
 from gpugen_protocol.errors import GpugenError, NotFound
-from gpugen_protocol.events import NoticeEvent, SnapshotEvent
+from gpugen_protocol.events import GapEvent, NoticeEvent, SnapshotEvent
 from gpugen_protocol.state import TERMINAL
 from gpugen_server.database import Database
 from gpugen_server.events.entry import Entry
-from gpugen_server.events.outbound import Outbound
+from gpugen_server.events.outbound import Outbound, Sink
 from gpugen_server.queue import search
 
-PAGE = 500  # events read at once
+PAGE = 100  # events read at once
 _LAST = 2**53  # no task has so many events
 _FINISHED_KEPT = 500  # finished tasks that a watcher of all tasks remembers
 
@@ -45,13 +45,20 @@ class Watcher:
     Args:
         owner: whose tasks it may see; None: everybody's.
         live_after: gives the moment after which a worker was seen if it is alive.
+        sink: the client's socket.
     """
 
-    def __init__(self, database: Database, owner: str | None, live_after: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        owner: str | None,
+        live_after: Callable[[], float],
+        sink: Sink | None = None,
+    ) -> None:
         self.owner = owner
         self.everything = False
         self.on_end: Callable[[str], None] = lambda task: None  # nothing more will be told about that task
-        self.outbound = Outbound()
+        self.outbound = Outbound(sink)
         self._database = database
         self._live_after = live_after
         self._cursors: dict[str, Cursor] = {}
@@ -79,7 +86,7 @@ class Watcher:
             self._read(entry.task, cursor)
         elif entry.seq == 0:
             self._tell_live(entry, cursor)
-        elif entry.seq == cursor.last + 1:
+        elif entry.seq == cursor.last + 1 and not self.outbound.crowded:
             self._tell(cursor, entry.seq, entry.body)
             if entry.state in TERMINAL:
                 self._finish(entry.task, cursor)
@@ -118,10 +125,12 @@ class Watcher:
     async def _catch_up(self, task: str, cursor: Cursor) -> None:
         """Send from the database until nothing newer is known."""
         try:
-            if not cursor.open:
-                await self._send_snapshot(task, cursor)
-            while self._cursors.get(task) is cursor and await self._send_page(task, cursor):
+            more = True
+            while more and self._cursors.get(task) is cursor:
                 await self.outbound.room()  # a slow reader holds up its own replay, nothing else
+                if not cursor.open:
+                    await self._send_snapshot(task, cursor)
+                more = await self._send_page(task, cursor)
         except NotFound as error:
             self._lose(task, cursor)
             self.notice(error.code, error.message)
@@ -131,12 +140,13 @@ class Watcher:
         finally:
             cursor.reading = False
 
-    async def _send_snapshot(self, task: str, cursor: Cursor) -> None:
+    async def _send_snapshot(self, task: str, cursor: Cursor, *, keep: bool = False) -> None:
+        """The task as it is. With `keep`, `cursor` stays where it is, be it beyond the last event."""
         found = await self._database.run(search.snapshot, task, self.owner, self._live_after())
         if self._cursors.get(task) is not cursor:
             return
         cursor.open = True
-        cursor.last = min(cursor.last, found.last_seq)
+        cursor.last = cursor.last if keep else min(cursor.last, found.last_seq)
         cursor.newest = max(cursor.newest, found.last_seq)
         event = SnapshotEvent(task=task, at=rfc3339(time.time()), seq=found.last_seq, data=found.task)
         self.outbound.put(wire.encode(event))
@@ -147,13 +157,23 @@ class Watcher:
         page = await self._database.run(search.events, task, self.owner, cursor.last, PAGE)
         if self._cursors.get(task) is not cursor:
             return False
+        first = page.events[0][0] if page.events else page.last_seq + 1
+        if first > cursor.last + 1 and page.last_seq > cursor.last:
+            await self._skip(task, cursor, first - 1)
         for seq, body in page.events:
-            self._tell(cursor, seq, body)
+            if seq > cursor.last:
+                self._tell(cursor, seq, body)
         cursor.newest = max(cursor.newest, page.last_seq)
         if page.finished and cursor.last >= page.last_seq:
             self._finish(task, cursor)
             return False
         return cursor.last < cursor.newest and before != (cursor.last, cursor.newest)
+
+    async def _skip(self, task: str, cursor: Cursor, until: int) -> None:
+        """What was pruned cannot be told: say so, and what the task is like now."""
+        cursor.last = until
+        self.outbound.put(wire.encode(GapEvent(task=task, at=rfc3339(time.time()), until=until)))
+        await self._send_snapshot(task, cursor, keep=True)
 
     def _tell(self, cursor: Cursor, seq: int, body: bytes) -> None:
         cursor.last = seq

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from statistics import median
 
-from gpugen_protocol.request import ResolvedRequest
 from gpugen_server.database import Store
-from gpugen_server.queue import waiting, workers
+from gpugen_server.queue import workers
+from gpugen_server.queue.place import MAX_POSITION
 
 _RECENT = 20  # finished tasks that the median is taken of
 _SPEEDS = """
@@ -27,10 +27,10 @@ def seconds_a_step(store: Store, model: str, width: int, height: int) -> float |
     return median(seconds / max(1, work) for seconds, work in found) if found else None
 
 
-def usual_seconds(store: Store, request: ResolvedRequest) -> float | None:
-    """How long such a task takes from its claim on."""
-    speed = seconds_a_step(store, request.model, request.width, request.height)
-    return None if speed is None else speed * request.n * request.steps
+def usual_seconds(store: Store, model: str, width: int, height: int, work: int) -> float | None:
+    """How long a task of so much work (steps of all its images) takes from its claim on."""
+    speed = seconds_a_step(store, model, width, height)
+    return None if speed is None else speed * work
 
 
 def queued_seconds(
@@ -43,7 +43,7 @@ def queued_seconds(
     able = sum(worker.serves(model) for worker in workers.live(store, live_after))
     if usual is None or not able:
         return None
-    ahead = store.rows(_AHEAD, *at, waiting.MAX_POSITION)
+    ahead = store.rows(_AHEAD, *at, MAX_POSITION)
     speeds = [seconds_a_step(store, *kind) for *kind, _ in ahead]
     if any(speed is None for speed in speeds):
         return None

@@ -12,6 +12,7 @@ from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import ids
 
+RENEWED = 1 / 30  # of its length a lease must be old before it is renewed
 _HELD = """
 SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request FROM tasks
 WHERE id = ? AND lease = ? AND worker = ? AND state = 'running'
@@ -71,9 +72,9 @@ def ended_as(store: Store, lease: str) -> str | None:
 def renew(store: Store, held: Held, seconds: float, progress: str | None = None) -> None:
     """Prolong the lease, and keep where the task stands.
 
-    Each renewal is a write to the disk: one younger than a thirtieth of the lease is left as it is.
+    Each renewal is a write to the disk: one younger than RENEWED of the lease is left as it is.
     """
-    if any(entry.seq for entry in store.outbox) or held.lease_until < store.now + seconds * (1 - 1 / 30):
+    if any(entry.seq for entry in store.outbox) or held.lease_until < store.now + seconds * (1 - RENEWED):
         store.change(
             "UPDATE tasks SET lease_until = ?, progress = coalesce(?, progress) WHERE num = ? AND lease = ?",
             store.now + seconds,

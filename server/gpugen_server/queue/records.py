@@ -15,6 +15,8 @@ from gpugen_protocol.task import Image, Progress, Task, TaskFailure, Timings
 from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import estimate, waiting
+from gpugen_server.queue.place import BEYOND
+from gpugen_server.queue.waiting import Waiting
 
 
 class Record(NamedTuple):
@@ -71,7 +73,7 @@ def show(store: Store, record: Record, live_after: float, places: Mapping[int, i
     """The task as users see it.
 
     Workers seen since `live_after` count as there; `places` is the front of the queue, if the caller has it
-    already (`waiting.positions`).
+    already (`place.positions`).
     """
     request = msgspec.json.decode(record.request, type=ResolvedRequest)
     return Task(
@@ -107,23 +109,28 @@ def _outlook(
     """What is still to come: why it waits, at which place, for how long."""
     if record.state in TERMINAL:
         return {"phase_text": record.phase_text}
-    usual = estimate.usual_seconds(store, request)
+    work = request.n * request.steps
     if record.state == "running":
+        usual = estimate.usual_seconds(store, request.model, request.width, request.height, work)
         elapsed = store.now - (record.started_at or store.now)
         return {
             "phase_text": record.phase_text,
             "eta_seconds": None if usual is None else round(max(0.0, usual - elapsed), 1),
         }
-    counted = None if places is None else places.get(record.num)
-    position = waiting.position(store, record.place, record.num) if places is None else counted
-    text = record.phase_text or waiting.text(store, record.model, live_after, position)
+    asked = Waiting(
+        place=record.place,
+        num=record.num,
+        model=request.model,
+        width=request.width,
+        height=request.height,
+        work=work,
+    )
+    wait = waiting.why(store, asked, live_after, None if places is None else (places.get(record.num),))
     return {
-        "phase_text": text,
-        "queue_position": position,
-        "queue_position_text": str(position) if position else waiting.BEYOND,
-        "eta_seconds": estimate.queued_seconds(
-            store, usual, (record.place, record.num), record.model, live_after
-        ),
+        "phase_text": wait.text if waiting.is_plain(record.phase_text) else record.phase_text,
+        "queue_position": wait.position,
+        "queue_position_text": str(wait.position) if wait.position else BEYOND,
+        "eta_seconds": wait.eta_seconds,
     }
 
 

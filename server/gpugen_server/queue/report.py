@@ -12,12 +12,16 @@ from gpugen_protocol.events import LogReport, PhaseReport, PreviewReport, Progre
 from gpugen_protocol.task import Progress
 from gpugen_server.database import Store
 from gpugen_server.events import log
+from gpugen_server.events.entry import Entry
 from gpugen_server.queue import lease as leases
 from gpugen_server.queue import workers
 from gpugen_server.queue.lease import Held
 
 WORKER_PHASES = frozenset({"starting", "loading", "drawing", "decoding", "uploading"})
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+# Escape sequences, control characters but tab and line feed, and what turns the direction of writing round.
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def report(store: Store, lease: str, worker: str, reports: tuple[Report, ...], seconds: float) -> Held:
@@ -39,6 +43,22 @@ def report(store: Store, lease: str, worker: str, reports: tuple[Report, ...], s
     return held
 
 
+def is_live(reports: tuple[Report, ...]) -> bool:
+    """Whether there is something to tell and nothing of it is kept: progress and previews."""
+    return bool(reports) and all(isinstance(said, ProgressReport | PreviewReport) for said in reports)
+
+
+def entries(held: Held, reports: tuple[Report, ...], now: float) -> list[Entry]:
+    """What watchers are told of live `reports`, at `now` (seconds since the epoch).
+
+    Raises:
+        InvalidRequest: a report that does not fit the task.
+    """
+    for index, said in enumerate(reports):
+        _check(held, index, said)
+    return [log.live(held.task, said, now) for said in reports]
+
+
 def _check(held: Held, index: int, said: Report) -> None:
     if isinstance(said, PhaseReport) and said.phase not in WORKER_PHASES:
         raise _refused(f"events[{index}].phase", f"only the server says {said.phase}")
@@ -57,7 +77,7 @@ def _tell(store: Store, held: Held, said: Report) -> None:
         cleaned = msgspec.structs.replace(said, message=_CONTROL.sub("", said.message))
         log.append_report(store, held.task, cleaned)
     else:
-        log.live(store, held.task, said)
+        store.outbox.append(log.live(held.task, said, store.now))
 
 
 def _enter_phase(store: Store, held: Held, said: PhaseReport) -> None:

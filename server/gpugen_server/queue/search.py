@@ -11,7 +11,7 @@ from gpugen_protocol.state import STATES, TERMINAL
 from gpugen_protocol.task import Task, TaskPage
 from gpugen_server.database import Store
 from gpugen_server.events import log
-from gpugen_server.queue import records, waiting
+from gpugen_server.queue import place, records
 from gpugen_server.queue.records import COLUMNS, Record
 
 MOST_ACTIVE = 1000  # tasks that `active` names
@@ -100,7 +100,7 @@ def listing(store: Store, wanted: Filter, live_after: float) -> TaskPage:
         wanted.limit + 1,
     )
     page = [Record(*row) for row in found[: wanted.limit]]
-    places = waiting.positions(store) if any(record.state == "queued" for record in page) else {}
+    places = place.positions(store) if any(record.state == "queued" for record in page) else {}
     return TaskPage(
         tasks=tuple(records.show(store, record, live_after, places) for record in page),
         next_cursor=str(page[-1].num) if len(found) > wanted.limit else None,

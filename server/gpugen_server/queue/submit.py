@@ -16,6 +16,7 @@ from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import ids, inputs, order, waiting
 from gpugen_server.queue.limits import Limits
 from gpugen_server.queue.order import Lane
+from gpugen_server.queue.waiting import Waiting
 
 _INSERT = """
 INSERT INTO tasks (
@@ -90,9 +91,17 @@ def submit(
         return _find(store, submission) or "", False
     inputs.use(store, task.num, submission.user, submission.resolved)
     log.append(store, task, StateEvent, state="queued")
-    position = waiting.position(store, order.place(turn, submission.priority), task.num)
-    text = waiting.text(store, submission.resolved.model, live_after, position)
-    log.append(store, task, PhaseEvent, phase="queued", text=text, data={"position": position})
+    request = submission.resolved
+    asked = Waiting(
+        place=order.place(turn, submission.priority),
+        num=task.num,
+        model=request.model,
+        width=request.width,
+        height=request.height,
+        work=request.n * request.steps,
+    )
+    wait = waiting.why(store, asked, live_after)
+    log.append(store, task, PhaseEvent, phase="queued", text=wait.text, data=wait.data)
     return task.id, True
 
 

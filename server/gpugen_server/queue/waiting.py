@@ -1,47 +1,110 @@
-"""Why a queued task waits, and for how many others."""
+"""Why a queued task waits, for how many others, and for how long."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from gpugen_protocol.events import PhaseEvent
 from gpugen_server.database import Store
-from gpugen_server.queue import workers
+from gpugen_server.events import log
+from gpugen_server.events.log import TaskKey
+from gpugen_server.queue import estimate, workers
+from gpugen_server.queue import place as places
+from gpugen_server.queue.workers import LiveWorker
 
-MAX_POSITION = 1000  # counting stops here, so that it stays cheap in a long queue
-BEYOND = f">{MAX_POSITION}"
-
-_BEFORE = """
-SELECT count(*) FROM (
-  SELECT 1 FROM tasks WHERE state = 'queued' AND (place, num) < (?, ?) ORDER BY place, num LIMIT ?
-) AS before
+_QUEUED = """
+SELECT num, id, owner, place, model, width, height, work, phase_text FROM tasks
+WHERE id = ? AND state = 'queued' AND phase = 'queued'
 """
 
 
-def position(store: Store, place: int, num: int) -> int | None:
-    """The place in the queue, from 1, of the task `num` at `place`; None beyond those that are counted."""
-    before = int(store.value(_BEFORE, place, num, MAX_POSITION))
-    return before + 1 if before < MAX_POSITION else None
+class Wait(Struct, frozen=True, kw_only=True):
+    """What a queued task waits for.
+
+    Attributes:
+        reason: `no_worker`, `no_model` (workers are there, but none has the model), `busy`, `next`.
+        position: from 1; None beyond those that are counted.
+        eta_seconds: until it is done; None where that is not known.
+    """
+
+    reason: str
+    text: str
+    position: int | None = None
+    eta_seconds: float | None = None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The same for programs, as an event carries it."""
+        return {"reason": self.reason, "position": self.position, "eta_seconds": self.eta_seconds}
 
 
-def positions(store: Store) -> dict[int, int]:
-    """The place in the queue, from 1, of the first tasks (by `num`)."""
-    front = store.rows(
-        "SELECT num FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?", MAX_POSITION
-    )
-    return {num: place for place, (num,) in enumerate(front, start=1)}
+class Waiting(Struct, frozen=True, kw_only=True):
+    """What the answer depends on: the task's place and number, and what it asks for."""
+
+    place: int
+    num: int
+    model: str
+    width: int
+    height: int
+    work: int
 
 
-def text(store: Store, model: str, live_after: float, position: int | None) -> str:
-    """One sentence on what a task for `model` waits for.
+def why(store: Store, task: Waiting, live_after: float, known: tuple[int | None] | None = None) -> Wait:
+    """What `task` waits for. Workers seen since `live_after` (seconds since the epoch) count as there.
 
-    Workers seen since `live_after` (seconds since the epoch) count as there; `position` is its place in the
-    queue, None beyond the places that are counted.
+    `known` is its position, if the caller has that already.
     """
     live = workers.live(store, live_after)
+    at = known[0] if known else places.position(store, task.place, task.num)
+    if not any(worker.serves(task.model) for worker in live):
+        return _unserved(task.model, live, at)
+    usual = estimate.usual_seconds(store, task.model, task.width, task.height, task.work)
+    eta = estimate.queued_seconds(store, usual, (task.place, task.num), task.model, live_after)
+    if at is None:
+        return Wait(
+            reason="busy", text=f"more than {places.MAX_POSITION:,} tasks before yours", eta_seconds=eta
+        )
+    if at == 1:
+        return Wait(reason="next", text="next in line", position=at, eta_seconds=eta)
+    ahead = f"{at - 1} task{'s' if at > 2 else ''} before yours"
+    return Wait(reason="busy", text=ahead, position=at, eta_seconds=eta)
+
+
+def tell(store: Store, task: str, live_after: float) -> None:
+    """Write down what `task` waits for, if it waits and that has changed enough to be worth an event."""
+    found = store.row(_QUEUED + store.lock_free, task)
+    if found is None:
+        return
+    num, id, owner, place, model, width, height, work, before = found
+    asked = Waiting(place=place, num=num, model=model, width=width, height=height, work=work)
+    wait = why(store, asked, live_after)
+    if not (is_plain(before) and _differs(before, wait)):
+        return
+    store.change("UPDATE tasks SET phase_text = ? WHERE num = ?", wait.text, num)
+    log.append(store, TaskKey(num, id, owner), PhaseEvent, phase="queued", text=wait.text, data=wait.data)
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` is one of ours, or none; what others told a task of its wait says more."""
+    ours = ("waiting for a worker", "next in line", "more than")
+    return not text or text.startswith(ours) or text.endswith("before yours")
+
+
+def _unserved(model: str, live: Sequence[LiveWorker], at: int | None) -> Wait:
     if not live:
-        return "waiting for a worker"
-    if not any(worker.serves(model) for worker in live):
-        return f"waiting for a worker that has the model {model}"
-    if position is None:
-        return f"more than {MAX_POSITION:,} tasks before yours"
-    if position > 1:
-        return f"{position - 1} task{'s' if position > 2 else ''} before yours"
-    return "next in line"
+        return Wait(reason="no_worker", text="waiting for a worker: none is running", position=at)
+    text = f"waiting for a worker that has the model {model}: none of those running has it"
+    return Wait(reason="no_model", text=text, position=at)
+
+
+def _differs(before: str, wait: Wait) -> bool:
+    """Whether it is news: every place close to the head, further back only moves of a tenth."""
+    if before == wait.text:
+        return False
+    number, _, rest = before.partition(" ")
+    if wait.reason != "busy" or wait.position is None or not number.isdecimal() or "before yours" not in rest:
+        return True
+    return abs(int(number) - (wait.position - 1)) >= max(1, int(number) // 10)

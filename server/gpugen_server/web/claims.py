@@ -7,6 +7,7 @@ import time
 from msgspec import UNSET, UnsetType
 
 from gpugen_protocol.errors import Unauthorized, WorkerTooOld
+from gpugen_protocol.events import Report
 from gpugen_protocol.worker import (
     PROTOCOL_VERSION,
     Beat,
@@ -139,11 +140,21 @@ class LeaseEvents(WorkerHandler):
 
     async def post(self, lease: str) -> None:
         """What happened; also the heartbeat."""
-        reports = self.read(Reports)
-        held = await self.services.database.run(
-            report.report, lease, self.worker, reports.events, self.services.settings.lease_seconds
-        )
+        events = self.services.chatter.trim(lease, self.read(Reports).events)
+        held = self._told_from_memory(lease, events)
+        if held is None:
+            held = await self.services.database.run(
+                report.report, lease, self.worker, events, self.services.settings.lease_seconds
+            )
+            self.services.holds.keep(held, self.worker)
         self.answer(await self.beat(held))
+
+    def _told_from_memory(self, lease: str, events: tuple[Report, ...]) -> Held | None:
+        """Progress and previews of a lease that was looked up a moment ago need no look."""
+        held = self.services.holds.get(lease, self.worker) if report.is_live(events) else None
+        if held is not None:
+            self.services.tell(report.entries(held, events, time.time()))
+        return held
 
 
 class LeaseComplete(WorkerHandler):

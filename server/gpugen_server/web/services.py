@@ -12,12 +12,15 @@ from typing import Any, Protocol, TypeVar
 from gpugen_protocol.errors import Unavailable
 from gpugen_protocol.models import Registry
 from gpugen_server.database import Database
+from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 from gpugen_server.images.directory import Directory
+from gpugen_server.queue.chatter import Chatter
 from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
 from gpugen_server.tokens.gate import Gate
 from gpugen_server.web.dispatch import Dispatcher
+from gpugen_server.web.holds import Holds
 
 T = TypeVar("T")
 LIVE_BEATS = 3  # a worker that misses so many heartbeats counts as gone
@@ -48,6 +51,9 @@ class Services:
     dispatcher: Dispatcher
     images: Directory
     pool: ThreadPoolExecutor
+    tell: Callable[[list[Entry]], None]
+    holds: Holds
+    chatter: Chatter = field(default_factory=Chatter)
     limits: Limits = field(default_factory=Limits)
     sockets: set[Socket] = field(default_factory=set)
     started: float = field(default_factory=time.monotonic)

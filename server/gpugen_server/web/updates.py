@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 from urllib.parse import urlsplit
 
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.websocket import WebSocketHandler
 
 from gpugen_protocol import wire
 from gpugen_protocol.errors import Forbidden, GpugenError, Unauthorized
 from gpugen_protocol.events import SocketCommand, Subscription
+from gpugen_server.events.frame import text_frame
 from gpugen_server.events.outbound import TooSlowError
 from gpugen_server.events.watcher import Watcher
 from gpugen_server.queue import search
@@ -46,7 +48,7 @@ class Updates(Endpoint, WebSocketHandler):
         """Begin to send."""
         services = self.services
         self.set_nodelay(True)
-        self.watcher = Watcher(services.database, self.principal.owner, services.live_after)
+        self.watcher = Watcher(services.database, self.principal.owner, services.live_after, self)
         services.hub.join(self.watcher)
         services.sockets.add(self)
         self._loops = [asyncio.create_task(self._send()), asyncio.create_task(self._check_token())]
@@ -98,17 +100,35 @@ class Updates(Endpoint, WebSocketHandler):
         else:
             self.services.hub.unfollow(self.watcher, task)
 
+    def ready(self) -> bool:
+        """Whether the socket takes more at once: for messages that need not wait for `_send`."""
+        return self.ws_connection is not None and not self._stream.writing()
+
+    def send(self, body: bytes) -> None:
+        """Send a message now, without waiting for it to leave."""
+        with contextlib.suppress(StreamClosedError):
+            self._stream.write(text_frame(body))
+
+    @property
+    def _stream(self) -> IOStream:
+        """Below Tornado's websocket: a frame that is the same for every watcher is built once."""
+        if self.ws_connection is None:
+            raise StreamClosedError
+        stream = self.ws_connection.stream
+        assert isinstance(stream, IOStream)
+        return stream
+
     async def _send(self) -> None:
+        """Hand on what waits, as fast as the client reads."""
         try:
             while True:
-                message = await self.watcher.outbound.get()
+                bodies = await self.watcher.outbound.batch()
                 async with asyncio.timeout(_DEADLINE):
-                    await self.write_message(message)
+                    await self._stream.write(b"".join(map(text_frame, bodies)))
         except (TooSlowError, TimeoutError):
             self.close(_TRY_AGAIN, "the client reads too slowly")
-        except WebSocketClosedError:
-            with contextlib.suppress(WebSocketClosedError):
-                self.close(_GOING_AWAY)
+        except StreamClosedError:
+            self.close(_GOING_AWAY)
 
     async def _check_token(self) -> None:
         """A token may be revoked or expire while its websocket is open."""

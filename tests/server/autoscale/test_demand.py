@@ -69,7 +69,7 @@ def test_when_the_worker_is_there_those_who_waited_for_it_wait_for_their_turn(qu
     third = queue.submit()
     queue.database.call(demand.line_up, time.time() - 30)
     assert queue.task(first)[0] == "running"
-    assert queue.task(second) == ("queued", "queued", "")
+    assert queue.task(second) == ("queued", "queued", "next in line")
     assert queue.events(second)[-1]["phase"] == "queued"
     assert "starting" not in queue.events(second)[-1]["text"].lower()
     assert len(queue.events(third)) == 2

@@ -188,7 +188,7 @@ def test_once_the_worker_is_there_no_task_says_any_more_that_it_starts(scaler, q
     _reconcile(scaler)
     queue.claim(queue.worker(WORKER_USER))
     _reconcile(scaler)
-    assert (queue.task(first)[0], queue.task(second)) == ("running", ("queued", "queued", ""))
+    assert (queue.task(first)[0], queue.task(second)) == ("running", ("queued", "queued", "next in line"))
 
 
 def test_a_light_server_leaves_its_tasks_to_the_workers_of_others(queue, provider):

@@ -7,7 +7,7 @@ import pytest
 from gpugen_protocol.errors import Misconfigured
 from gpugen_server.database import Database, schema, tables
 from gpugen_server.events import log
-from gpugen_server.queue import claim, estimate, lease, limits, reap, submit, waiting
+from gpugen_server.queue import claim, estimate, lease, limits, place, reap, submit
 from gpugen_server.queue.workers import Ability
 
 FITS, NEEDS = Ability(("model-1",), 8, 9).fits(())
@@ -26,7 +26,7 @@ HOT = {
     "a lane's last turn": (submit._WAITING, ("user-1", 0), "tasks_lane"),
     "a user's key": (submit._KEY, ("user-1", "k"), "tasks_key"),
     "how many of a user wait": (limits._OWN, ("user-1", 100), "tasks_lane"),
-    "how many go before": (waiting._BEFORE, (5, 5, 1000), "tasks_queued"),
+    "how many go before": (place._BEFORE, (5, 5, 1000), "tasks_queued"),
     "recent speeds": (estimate._SPEEDS, ("model-1", 64, 64, 20), "tasks_timed"),
     "a page of events": (log._READ, (1, 0, 500), "events"),
 }

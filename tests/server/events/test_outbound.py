@@ -75,3 +75,61 @@ def test_a_reader_that_waits_is_woken():
         return await asyncio.wait_for(reader, 1)
 
     assert asyncio.run(main()) == b"news"
+
+
+class Socket:
+    """Takes messages at once while it is open."""
+
+    def __init__(self):
+        self.open = True
+        self.sent = []
+
+    def ready(self):
+        return self.open
+
+    def send(self, body):
+        self.sent.append(body)
+
+
+def test_while_nothing_waits_messages_go_straight_to_the_socket():
+    socket = Socket()
+    out = Outbound(socket)
+    out.put(b"1")
+    out.put_live(("t", "progress"), b"2")
+    assert (socket.sent, len(out._queue)) == ([b"1", b"2"], 0)
+
+
+def test_behind_a_full_socket_the_order_is_kept():
+    socket = Socket()
+    out = Outbound(socket)
+    socket.open = False
+    out.put(b"1")
+    socket.open = True
+    out.put(b"2")
+    assert socket.sent == []
+
+    async def main():
+        first = await out.batch(1)
+        out.put(b"3")  # the first has been taken and may not have reached the socket
+        assert socket.sent == []
+        rest = await out.batch()
+        reader = asyncio.create_task(out.batch())
+        await asyncio.sleep(0)
+        out.put(b"4")  # the reader has come back: what it took is sent
+        reader.cancel()
+        return first + rest
+
+    assert asyncio.run(main()) == [b"1", b"2", b"3"]
+    assert socket.sent == [b"4"]
+
+
+def test_without_room_live_messages_are_dropped_and_others_are_not(monkeypatch):
+    monkeypatch.setattr(outbound, "ROOM", 150)
+    out = Outbound()
+    out.put_live(("t", "preview"), b"x" * 100)
+    out.put(b"y" * 100)
+    assert out.crowded
+    out.put_live(("u", "preview"), b"z")
+    out.put_live(("t", "preview"), b"newer")
+    out.put(b"last")
+    assert drain(out, 3) == [b"newer", b"y" * 100, b"last"]

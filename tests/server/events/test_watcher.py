@@ -424,3 +424,75 @@ def test_one_socket_may_name_only_so_many_tasks(play, queue, monkeypatch):
     events = play(script)
     assert [event["code"] for event in events if event["type"] == "notice"] == ["too_many_requests"]
     assert {event["task"] for event in events if event["type"] == "snapshot"} == set(tasks[:2])
+
+
+def prune(store, until):
+    """As retention does, for every task."""
+    store.change("DELETE FROM events WHERE seq <= ?", until)
+
+
+def test_a_pruned_history_is_a_gap_then_a_snapshot_then_the_tail(play, queue):
+    task = queue.submit()
+
+    async def script(scene):
+        await scene.say(task, 6)
+        scene.queue.call(prune, 5)
+        watcher = scene.watcher()
+        scene.hub.follow(watcher, task, 2)
+        first = await read(watcher)
+        await scene.say(task)
+        return first, await read(watcher)
+
+    first, then = play(script)
+    assert [event["type"] for event in first] == ["snapshot", "gap", "snapshot", "log", "log", "log"]
+    assert first[1]["until"] == 5
+    assert numbers(first[2:], task) == [6, 7, 8]
+    assert numbers(then, task) == [9]
+
+
+def test_whoever_has_heard_it_all_misses_nothing_that_was_pruned(play, queue):
+    task = queue.submit()
+
+    async def script(scene):
+        await scene.say(task, 6)
+        scene.queue.call(prune, 5)
+        watcher = scene.watcher()
+        scene.hub.follow(watcher, task, 5)
+        return await read(watcher)
+
+    found = play(script)
+    assert [event["type"] for event in found] == ["snapshot", "log", "log", "log"]
+
+
+def test_a_task_of_which_only_the_end_is_kept_still_ends(play, queue):
+    task = queue.submit()
+    queue.cancel(task)
+    queue.call(prune, 2)
+
+    async def script(scene):
+        watcher = scene.watcher()
+        scene.hub.follow(watcher, task, 0)
+        return await read(watcher)
+
+    found = play(script)
+    assert [event["type"] for event in found] == ["snapshot", "gap", "snapshot", "state"]
+    assert found[-1]["state"] == "canceled"
+
+
+def test_who_falls_behind_is_served_from_the_database_and_costs_little(play, queue, monkeypatch):
+    monkeypatch.setattr("gpugen_server.events.outbound.ROOM", 3000)
+    task = queue.submit()
+
+    async def script(scene):
+        watcher = scene.watcher()
+        scene.hub.follow(watcher, task, 0)
+        await read(watcher)
+        most = 0
+        for _ in range(30):
+            await scene.say(task, 10, "x" * 100)
+            most = max(most, watcher.outbound._bytes)
+        return most, await read(watcher)
+
+    most, found = play(script)
+    assert numbers(found, task) == list(range(3, 303))
+    assert most < 3000 + 100 * 250  # what there is room for, and one page

@@ -148,9 +148,9 @@ def test_a_client_that_does_not_read_is_disconnected_and_costs_little(
             f"Authorization: Bearer {server.user_token}\r\n\r\n".encode()
         )
         wait_until(lambda: len(server.server._hub) == 1)
-        lines = tuple(LogReport(message="x" * 1000) for _ in range(200))
+        previews = tuple(PreviewReport(image=0, step=step, data="A" * 24_000) for step in range(40))
         for _ in range(60):
-            worker_api.report(lease.id, lines)
+            worker_api.report(lease.id, previews)
             if not len(server.server._hub):
                 break
         wait_until(lambda: len(server.server._hub) == 0)
