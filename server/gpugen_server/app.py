@@ -19,7 +19,8 @@ from gpugen_server.events.bus import Bus
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 from gpugen_server.housekeeping import Housekeeping
-from gpugen_server.images.codec import max_upload
+from gpugen_server.images.codec import LONGEST, max_upload
+from gpugen_server.images.decoders import Decoders
 from gpugen_server.images.directory import Directory
 from gpugen_server.outlook import Outlook
 from gpugen_server.queue.limits import Limits
@@ -32,7 +33,7 @@ from gpugen_server.web.services import Services
 
 STOP_SECONDS = 5.0  # for requests that are being answered when the server stops
 IMAGE_THREADS = 2
-_LARGEST_BODY = max_upload(2048, 2048)
+_LARGEST_BODY = max_upload(LONGEST, LONGEST)
 
 
 class Server:
@@ -66,6 +67,7 @@ class Server:
             images=Directory(settings.images),
             tell=self._on_commit,
             holds=holds,
+            decoders=Decoders(),
             limits=Limits(settings.max_tasks_per_user, settings.max_tasks),
             pool=ThreadPoolExecutor(IMAGE_THREADS, thread_name_prefix="gpugen-images"),
         )
@@ -144,6 +146,7 @@ class Server:
         await self._bus.stop()
         await self.database.close()
         self._services.pool.shutdown()
+        self._services.decoders.close()
 
     def _on_commit(self, entries: list[Entry]) -> None:
         self._bus.publish(entries)

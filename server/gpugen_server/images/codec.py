@@ -1,4 +1,4 @@
-"""Untrusted bytes to a clean PNG that carries its recipe. Blocking: runs in a thread."""
+"""Untrusted bytes to a clean PNG that carries its recipe. Runs in a decoder's process, see decoders.py."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "WEBP")
+LONGEST = 2048  # pixels of a side: no task draws more
 _LEVEL = 3  # of zlib: a third of the default's time for a few percent more bytes
 
 
@@ -75,9 +76,11 @@ def _decode(data: bytes, size: tuple[int, int] | None = None, longest: int = 0) 
     """The pixels of an image that must have `size`, or else sides of at most `longest` pixels."""
     from PIL import Image, UnidentifiedImageError
 
+    Image.MAX_IMAGE_PIXELS = LONGEST**2
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            Image.MAX_IMAGE_PIXELS = LONGEST**2
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check(image, size, longest)
                 return image.convert("RGBA" if image.mode in {"RGBA", "LA", "PA"} else "RGB")

@@ -34,7 +34,7 @@ class LeaseImage(WorkerHandler):
     async def put(self, lease: str, index: str) -> None:
         """Check, encode anew, keep."""
         services = self.services
-        encoded = await services.off_loop(codec.encode, self.body(), self._recipe(self.place))
+        encoded = await services.off_loop(services.decoders.encode, self.body(), self._recipe(self.place))
         file = await services.off_loop(
             services.images.write, self.place.task, self.index, self.place.attempt, encoded.png
         )
@@ -98,7 +98,7 @@ class TaskImage(Handler):
             return
         png = await services.off_loop(services.images.read, stored.file)
         if asked.thumbnail:
-            png = await services.off_loop(codec.thumbnail, png, asked.thumbnail)
+            png = await services.off_loop(services.decoders.thumbnail, png, asked.thumbnail)
         self.set_header("Content-Type", "image/png")
         self.finish(png)
 

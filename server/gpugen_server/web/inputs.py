@@ -9,14 +9,12 @@ from gpugen_server.queue.inputs import Arrival
 from gpugen_server.web.claims import WorkerHandler
 from gpugen_server.web.handler import Handler
 
-LONGEST = 2048  # pixels of a side: no task draws more
-
 
 class Inputs(Handler):
     """`/inputs`."""
 
     role = "user"
-    max_body = codec.max_upload(LONGEST, LONGEST)
+    max_body = codec.max_upload(codec.LONGEST, codec.LONGEST)
 
     async def admit(self) -> None:
         """Whoever has sent too many need not send another one."""
@@ -25,7 +23,7 @@ class Inputs(Handler):
     async def post(self) -> None:
         """Check, encode anew, keep; the same image again is the same input."""
         services, user = self.services, self.principal.user
-        cleaned = await services.off_loop(codec.clean, self.body(), LONGEST)
+        cleaned = await services.off_loop(services.decoders.clean, self.body(), codec.LONGEST)
         known = await services.database.run(inputs.find, user, cleaned.sha256)
         self.answer(known or await self._keep(cleaned), 201)
 

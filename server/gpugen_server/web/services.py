@@ -14,6 +14,7 @@ from gpugen_protocol.models import Registry
 from gpugen_server.database import Database
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
+from gpugen_server.images.decoders import Decoders
 from gpugen_server.images.directory import Directory
 from gpugen_server.queue.chatter import Chatter
 from gpugen_server.queue.limits import Limits
@@ -50,6 +51,7 @@ class Services:
     hub: Hub
     dispatcher: Dispatcher
     images: Directory
+    decoders: Decoders
     pool: ThreadPoolExecutor
     tell: Callable[[list[Entry]], None]
     holds: Holds
