@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -47,10 +48,14 @@ class Sqlite:
             autoconnect=True,
         )
 
-    def transaction(self) -> AbstractContextManager[Any]:
-        """The right to write is taken at once: taken later, it could be refused after half of the work."""
-        found: AbstractContextManager[Any] = self.peewee.atomic("IMMEDIATE")
-        return found
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """The right to write is taken at once: taken later, it could be refused after half of the work.
+
+        Statements go to sqlite3 directly, so its errors are translated once, here.
+        """
+        with peewee.__exception_wrapper__, self.peewee.atomic("IMMEDIATE"):
+            yield
 
     def version(self) -> int:
         """Kept in the file's own header."""

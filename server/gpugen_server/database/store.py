@@ -46,7 +46,7 @@ class Store:
         return int(self._execute(sql, params).rowcount)
 
     def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
-        return self.database.execute_sql(sql, params)
+        return self.database.connection().execute(sql, params)
 
 
 class PostgresStore(Store):

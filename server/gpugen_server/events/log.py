@@ -44,16 +44,22 @@ def append(store: Store, task: TaskKey, kind: type[NumberedEvent], **fields: Any
     Raises:
         Conflict: the task's terminal event is written already.
     """
-    state = fields.get("state") if kind is StateEvent else None
+    ends = kind is StateEvent and fields["state"] in TERMINAL
     seq = store.value(
         "UPDATE tasks SET last_seq = last_seq + 1, closed = ? WHERE num = ? AND closed = 0"
         " RETURNING last_seq",
-        int(state in TERMINAL),
+        int(ends),
         task.num,
     )
     if seq is None:
         raise Conflict(f"Task {task.id} is finished; nothing can be added to its events.")
+    write(store, task, seq, kind, **fields)
+
+
+def write(store: Store, task: TaskKey, seq: int, kind: type[NumberedEvent], **fields: Any) -> None:
+    """Write event `seq` of `task`, for whoever took the number with the change that it tells."""
     body = wire.encode(kind(task=task.id, at=rfc3339(store.now), seq=seq, **fields))
+    state = fields["state"] if kind is StateEvent else None
     store.change("INSERT INTO events (task_num, seq, body) VALUES (?, ?, ?)", task.num, seq, body)
     store.outbox.append(Entry(task.id, task.user, seq, _tag(kind), body, state))
 

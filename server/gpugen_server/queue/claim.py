@@ -26,14 +26,14 @@ SELECT num FROM tasks WHERE state = 'queued' AND model IN ({loaded}) AND num IN 
 ) ORDER BY place, num LIMIT 1
 """
 # The attempt number grows here, at the claim, so that a worker that dies without a word has still used up an
-# attempt.
+# attempt. The same statement takes the number of the event that tells of it.
 _CLAIM = """
 UPDATE tasks SET
   state = 'running', phase = 'starting', phase_text = '{handed}', progress = NULL,
   attempt = attempt + 1, lease = id || '-' || (attempt + 1) || '-' || ?, lease_until = ?,
-  worker = ?, started_at = ?
+  worker = ?, started_at = ?, last_seq = last_seq + 1
 WHERE num = ? AND state = 'queued'
-RETURNING num, id, owner, request, attempt, max_attempts, lease
+RETURNING last_seq, num, id, owner, request, attempt, max_attempts, lease
 """
 _HANDED = "handed to a worker"  # what a task says until its worker has said anything
 # The answer to a claim can get lost: the worker that asks again gets what it does not know it has. The lease
@@ -98,8 +98,9 @@ def _claim_one(store: Store, claimer: Claimer, ability: Ability) -> Lease | None
     )
     if found is None:
         return None
-    log.append(store, TaskKey(*found[:3]), StateEvent, state="running")
-    return _lease(found, claimer.lease_seconds)
+    seq, *row = found
+    log.write(store, TaskKey(*row[:3]), seq, StateEvent, state="running")
+    return _lease(row, claimer.lease_seconds)
 
 
 def _choose(store: Store, claimer: Claimer, head: Front, fits: str, needs: Sequence[Any]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from gpugen_protocol import wire
 from gpugen_protocol.errors import Conflict, LeaseLost
 from gpugen_protocol.events import PhaseEvent, StateEvent
@@ -15,12 +17,15 @@ from gpugen_server.queue import lease as leases
 from gpugen_server.queue import workers
 from gpugen_server.queue.lease import Held
 
-# One statement that re-checks lease and state decides; whoever comes later finds no row.
+# One statement that re-checks lease and state decides; whoever comes later finds no row. It also takes the
+# number of the event that tells of it.
 _END = """
 UPDATE tasks SET
   state = ?, phase = 'done', phase_text = ?, progress = NULL, error = ?, finished_at = ?,
-  ended_lease = lease, ended_as = ?, lease = NULL, lease_until = NULL
+  loading_seconds = ?, drawing_seconds = ?,
+  ended_lease = lease, ended_as = ?, lease = NULL, lease_until = NULL, last_seq = last_seq + 1, closed = 1
 WHERE num = ? AND lease = ? AND state = 'running'
+RETURNING last_seq
 """
 _REQUEUE = """
 UPDATE tasks SET
@@ -30,6 +35,22 @@ WHERE num = ? AND lease = ? AND state = 'running'
 """
 
 
+class Ending(Struct, frozen=True):
+    """How an attempt ends its task.
+
+    Attributes:
+        how: the post that ended it, which may be sent again; `lost` where there was none.
+        text: what the task says from then on.
+    """
+
+    state: State
+    how: str
+    text: str
+    error: TaskFailure | None = None
+    loading_seconds: float | None = None
+    drawing_seconds: float | None = None
+
+
 def complete(store: Store, lease: str, worker: str, completion: Completion) -> None:
     """The task is done; one that was asked to stop meanwhile ends canceled, with its images.
 
@@ -37,21 +58,20 @@ def complete(store: Store, lease: str, worker: str, completion: Completion) -> N
         LeaseLost: the lease is not the current one.
         Conflict: an image is missing.
     """
-    if leases.ended_as(store, lease) == "complete":
+    held = _hold(store, lease, worker, "complete")
+    if held is None:
         return
-    held = leases.hold(store, lease, worker)
     workers.note_success(store, worker)
     if held.cancel:
-        end(store, held, "canceled", "complete", "canceled")
+        end(store, held, Ending("canceled", "complete", "canceled"))
         return
     _check_images(store, held)
-    store.change(
-        "UPDATE tasks SET loading_seconds = ?, drawing_seconds = ? WHERE num = ?",
-        completion.loading_seconds,
-        completion.drawing_seconds,
-        held.task.num,
+    loading, drawing = completion.loading_seconds, completion.drawing_seconds
+    end(
+        store,
+        held,
+        Ending("succeeded", "complete", "done", loading_seconds=loading, drawing_seconds=drawing),
     )
-    end(store, held, "succeeded", "complete", "done")
 
 
 def fail(store: Store, lease: str, worker: str, failure: Failure) -> None:
@@ -60,17 +80,17 @@ def fail(store: Store, lease: str, worker: str, failure: Failure) -> None:
     Raises:
         LeaseLost: the lease is not the current one.
     """
-    if leases.ended_as(store, lease) == "fail":
+    held = _hold(store, lease, worker, "fail")
+    if held is None:
         return
-    held = leases.hold(store, lease, worker)
     workers.note_failure(store, worker, held.task.num, failure.code)
     if held.cancel or failure.code == "canceled":
-        end(store, held, "canceled", "fail", "canceled")
+        end(store, held, Ending("canceled", "fail", "canceled"))
     elif failure.retryable and held.attempts_left:
         requeue(store, held, "fail", f"{failure.message} Trying again.")
     else:
         error = TaskFailure(code=failure.code, message=failure.message, hint=failure.hint)
-        end(store, held, "failed", "fail", failure.message, error)
+        end(store, held, Ending("failed", "fail", failure.message, error))
 
 
 def release(store: Store, lease: str, worker: str, reason: str) -> None:
@@ -79,37 +99,42 @@ def release(store: Store, lease: str, worker: str, reason: str) -> None:
     Raises:
         LeaseLost: the lease is not the current one.
     """
-    if leases.ended_as(store, lease) == "release":
+    held = _hold(store, lease, worker, "release")
+    if held is None:
         return
-    held = leases.hold(store, lease, worker)
     if held.cancel:
-        end(store, held, "canceled", "release", "canceled")
+        end(store, held, Ending("canceled", "release", "canceled"))
     else:
         why = f" ({reason})" if reason else ""
         requeue(store, held, "release", f"given back by its worker{why}; waiting for another")
 
 
-def end(
-    store: Store, held: Held, state: State, how: str, text: str, error: TaskFailure | None = None
-) -> None:
-    """Move a running task into the terminal `state`, with the last event it will ever have."""
-    changed = store.change(
+def end(store: Store, held: Held, ending: Ending) -> None:
+    """Move a running task into a terminal state, with the last event it will ever have.
+
+    Raises:
+        LeaseLost: the lease is not the current one.
+    """
+    error = ending.error
+    seq = store.value(
         _END,
-        state,
-        text,
+        ending.state,
+        ending.text,
         None if error is None else wire.encode(error).decode(),
         store.now,
-        how,
+        ending.loading_seconds,
+        ending.drawing_seconds,
+        ending.how,
         held.task.num,
         held.lease,
     )
-    if not changed:
+    if seq is None:
         raise LeaseLost(hint="Drop this attempt and claim anew.")
-    tell_end(store, held.task, state, error)
+    log.write(store, held.task, seq, StateEvent, state=ending.state, error=error)
 
 
 def tell_end(store: Store, task: TaskKey, state: State, error: TaskFailure | None = None) -> None:
-    """Write the terminal event."""
+    """Write the terminal event of a task that nobody holds."""
     log.append(store, task, StateEvent, state=state, error=error)
 
 
@@ -119,6 +144,16 @@ def requeue(store: Store, held: Held, how: str, text: str) -> None:
         raise LeaseLost(hint="Drop this attempt and claim anew.")
     log.append(store, held.task, StateEvent, state="queued")
     log.append(store, held.task, PhaseEvent, phase="queued", text=text[:1000])
+
+
+def _hold(store: Store, lease: str, worker: str, how: str) -> Held | None:
+    """The task; None if the very same post has ended the lease already, so that its answer was lost."""
+    try:
+        return leases.hold(store, lease, worker)
+    except LeaseLost:
+        if leases.ended_as(store, lease) == how:
+            return None
+        raise
 
 
 def _check_images(store: Store, held: Held) -> None:

@@ -6,6 +6,7 @@ from gpugen_protocol.task import TaskFailure
 from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import finish
+from gpugen_server.queue.finish import Ending
 from gpugen_server.queue.lease import Held
 
 _EXPIRED = """
@@ -34,7 +35,7 @@ def spare(store: Store, seconds: float) -> None:
 
 def _end(store: Store, held: Held) -> None:
     if held.cancel:
-        finish.end(store, held, "canceled", "lost", "canceled")
+        finish.end(store, held, Ending("canceled", "lost", "canceled"))
     elif held.attempts_left:
         finish.requeue(store, held, "lost", "its worker fell silent; waiting for another")
     else:
@@ -43,4 +44,4 @@ def _end(store: Store, held: Held) -> None:
             message=f"Its worker fell silent while drawing it, the last of {held.max_attempts} attempts.",
             hint="Look at the workers' logs: they may lack memory for it. Then retry it, or a smaller one.",
         )
-        finish.end(store, held, "failed", "lost", error.message, error)
+        finish.end(store, held, Ending("failed", "lost", error.message, error))
