@@ -54,8 +54,11 @@ class Sqlite:
 
         Statements go to sqlite3 directly, so its errors are translated once, here.
         """
-        with peewee.__exception_wrapper__, self.peewee.atomic("IMMEDIATE"):
-            yield
+        try:
+            with self.peewee.atomic("IMMEDIATE"):
+                yield
+        except sqlite3.Error as error:
+            raise getattr(peewee, type(error).__name__, peewee.DatabaseError)(str(error)) from error
 
     def version(self) -> int:
         """Kept in the file's own header."""
