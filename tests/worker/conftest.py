@@ -101,6 +101,26 @@ def a_request() -> Callable[..., ResolvedRequest]:
 
 
 @pytest.fixture
+def remote(
+    tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """A hub with `owner/tiny`, which this process takes for the real one, and an empty cache."""
+    import huggingface_hub
+    from tests.worker.fake_hub import FakeHub
+
+    hub = FakeHub()
+    hub.repositories["owner/tiny"] = tiny_folder("sd")
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(huggingface_hub.file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
+    monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.url)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
 def scripted() -> Iterator[ScriptedServer]:
     """A server in this process that can be told to misbehave."""
     server = ScriptedServer()

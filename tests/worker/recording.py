@@ -36,5 +36,6 @@ class Recording:
         self.steps.append((image, step, steps))
         self.check()
 
-    def preview(self, image: int, step: int, jpeg: bytes) -> None:
+    def preview(self, image: int, step: int, jpeg: bytes, seconds: float = 0.0) -> None:
+        assert seconds >= 0
         self.previews.append(jpeg)

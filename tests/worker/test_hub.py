@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import huggingface_hub
@@ -20,23 +20,6 @@ from gpugen_worker.generator import DrawingFailed, Interrupted
 from gpugen_worker.hub import Hub
 
 FIRST, SECOND = "a" * 40, "b" * 40
-
-
-@pytest.fixture
-def remote(
-    tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[FakeHub]:
-    """A hub with `owner/tiny`, which this process takes for the real one, and an empty cache."""
-    hub = FakeHub()
-    hub.repositories["owner/tiny"] = tiny_folder("sd")
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(huggingface_hub.file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
-    monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.url)
-    yield hub
-    hub.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpugen_protocol.events import LogReport, PhaseReport, PreviewReport, ProgressReport, Report
 from gpugen_protocol.worker import MAX_REPORTS
-from gpugen_worker.outbox import Outbox
+from gpugen_worker.outbox import MAX_LINES, Outbox
 
 
 def progress(step: int) -> ProgressReport:
@@ -53,3 +53,15 @@ def test_no_post_carries_more_than_the_server_takes() -> None:
         posts.append(outbox.take())
     assert max(map(len, posts)) <= MAX_REPORTS
     assert [report for post in posts for report in post if isinstance(report, LogReport)] == lines
+
+
+def test_a_flood_of_lines_while_the_server_is_away_is_cut_and_says_so() -> None:
+    outbox = filled(*[LogReport(message=str(number)) for number in range(MAX_LINES + 7)])
+    outbox.add(PhaseReport(phase="decoding"))
+    told: list[Report] = []
+    while outbox:
+        told += outbox.take()
+    assert [report for report in told if isinstance(report, PhaseReport)]
+    lines = [report.message for report in told if isinstance(report, LogReport)]
+    assert lines[:MAX_LINES] == [str(number) for number in range(MAX_LINES)]
+    assert lines[MAX_LINES:] == ["7 lines were left out: there were too many."]

@@ -14,9 +14,11 @@ import torch
 from tests.worker.recording import Recording
 
 from gpugen_protocol.models import Model
+from gpugen_worker import download
 from gpugen_worker.generator import DrawingFailed, Interrupted
+from gpugen_worker.hardware import Hardware, find_hardware
 from gpugen_worker.hub import Hub
-from gpugen_worker.pipelines import Hardware, Pipelines, find_hardware
+from gpugen_worker.pipelines import Pipelines
 
 CPU = Hardware("cpu", torch.float32, 8 * 2**30)
 
@@ -36,9 +38,23 @@ def test_a_loaded_pipeline_is_given_again_without_loading(
     pipelines, seen = make(), Recording()
     first = pipelines.get(tiny_model("sd"), seen)
     assert pipelines.get(tiny_model("sd"), seen) is first
-    assert seen.phases == [("loading", "Loading tiny-sd")] * 2
+    assert seen.phases[:2] == [("loading", "Loading tiny-sd")] * 2
     assert seen.data[1]["bytes"] >= first.bytes > 100_000
     assert all(p.dtype == torch.float32 for p in first.pipeline.unet.parameters())
+
+
+def test_a_load_that_takes_long_tells_its_bytes(
+    make: Callable[..., Pipelines], tiny_model: Callable[[str], Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "REPORT_SECONDS", -1.0)
+    seen = Recording()
+    size = make().get(tiny_model("sd"), seen).bytes
+    told = [data for data in seen.data if "done" in data]
+    done = [data["done"] for data in told]
+    assert done == sorted(done)
+    assert 0 < max(done) < told[0]["total"]
+    assert told[0]["total"] >= size
+    assert seen.phases[-1][1].startswith("Loading tiny-sd: ")
 
 
 def test_the_least_recently_used_pipeline_makes_room(

@@ -23,8 +23,9 @@ from gpugen_protocol.models import Model
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_worker.families import call_arguments, unread_text
 from gpugen_worker.generator import NOISE, DrawingFailed, Observer, Start, note_revision
+from gpugen_worker.hardware import Hardware, find_hardware
 from gpugen_worker.hub import Hub
-from gpugen_worker.pipelines import Hardware, Pipelines, Warm, find_hardware
+from gpugen_worker.pipelines import Pipelines, Warm
 from gpugen_worker.preview import preview_jpeg
 from gpugen_worker.schedulers import build_scheduler
 
@@ -126,7 +127,7 @@ class Drawing:
             Interrupted: the observer said so, at the end of a step.
         """
         self.observer.check()
-        self.observer.phase("drawing", self._title(), image=self._images[0])
+        self.observer.phase("drawing", self._title("Drawing") or "Drawing", image=self._images[0])
         pipeline = self._warm.pipeline_for(self._start)
         pipeline.scheduler = build_scheduler(self.request.scheduler, self._warm.scheduler)
         self._since = time.perf_counter()
@@ -146,11 +147,12 @@ class Drawing:
         for name in ("enable_slicing", "enable_tiling"):
             getattr(pipeline.vae, name, lambda: None)()
 
-    def _title(self) -> str:
+    def _title(self, doing: str) -> str:
+        """Which of several images; empty for the only one."""
         if self.request.n == 1:
-            return "Drawing"
+            return ""
         numbers = " and ".join(str(k + 1) for k in self._images)
-        return f"Drawing image {numbers} of {self.request.n}"
+        return f"{doing} image {numbers} of {self.request.n}"
 
     def _on_step(self, pipeline: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         """Some schedulers call more often than there are steps (Heun twice): told in the steps asked for."""
@@ -160,8 +162,8 @@ class Drawing:
         self._measure(index, calls)
         self.observer.step(self._images[-1], step, steps, self._seconds_per_step)
         if index + 1 == calls:
-            self.observer.phase("decoding")
-        elif self._warm.factors is not None and self.observer.wants_preview:
+            self.observer.phase("decoding", self._title("Finishing"), image=self._images[0])
+        elif self._warm.look is not None and self.observer.wants_preview:
             self._preview(pipeline, step, tensors["latents"])
         return tensors
 
@@ -174,7 +176,9 @@ class Drawing:
 
     def _preview(self, pipeline: Any, step: int, latents: torch.Tensor) -> None:
         """Never fails the task: a preview is a courtesy."""
-        assert self._warm.factors is not None
+        assert self._warm.look is not None
+        _wait_for_device(latents)
+        since = time.perf_counter()
         try:
             if latents.ndim == 3:  # packed in patches of 2 x 2
                 latents = pipeline._unpack_latents(
@@ -182,10 +186,10 @@ class Drawing:
                 )
             if latents.ndim == 5:  # of a video: its only frame
                 latents = latents[:, :, 0]
-            jpeg = preview_jpeg(latents, self._warm.factors)
+            jpeg = preview_jpeg(latents, self._warm.look)
         except (RuntimeError, ValueError, TypeError, AttributeError):
             return
-        self.observer.preview(self._images[0], step, jpeg)
+        self.observer.preview(self._images[0], step, jpeg, time.perf_counter() - since)
 
     def _picture(self, pixels: np.ndarray, output: Any) -> Image.Image:
         bytes_ = (np.nan_to_num(pixels) * 255).round().astype("uint8")
@@ -207,6 +211,12 @@ class Drawing:
             hint="Half precision may overflow in its autoencoder: use a variant with a fixed one, "
             "less guidance, or another scheduler.",
         )
+
+
+def _wait_for_device(latents: torch.Tensor) -> None:
+    """Let the step itself end, whose time is not the preview's."""
+    if latents.device.type in {"cuda", "mps"}:  # not tried: needs a GPU
+        getattr(torch, latents.device.type).synchronize()
 
 
 def _is_memory(error: BaseException) -> bool:

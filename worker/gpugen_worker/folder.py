@@ -27,6 +27,15 @@ def check_folder(name: str, folder: Path, variant: str = "") -> int:
     return sum(_check_component(name, folder / part, variant) for part in _components(index))
 
 
+def weight_bytes(folder: Path) -> int:
+    """How many bytes of weights lie in the folder of one component."""
+    return sum(path.stat().st_size for path in _weights(folder))
+
+
+def _weights(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*.safetensors") if path.exists()]
+
+
 def _components(index: dict[str, Any]) -> Iterator[str]:
     for part, place in index.items():
         if not part.startswith("_") and isinstance(place, list) and len(place) == 2 and all(place):
@@ -43,12 +52,12 @@ def _check_component(name: str, folder: Path, variant: str) -> int:
         for shard in sorted(set(_read_json(name, index, folder).get("weight_map", {}).values())):
             if not (folder / shard).exists():
                 _incomplete(name, f"{folder.name}/{shard} is missing")
-    weights = [path for path in folder.glob("*.safetensors") if path.exists()]
+    weights = _weights(folder)
     if not weights:
         _no_weights(name, folder)
     for path in weights:
         _check_whole(name, path)
-    return sum(path.stat().st_size for path in weights)
+    return weight_bytes(folder)
 
 
 def _no_weights(name: str, folder: Path) -> NoReturn:

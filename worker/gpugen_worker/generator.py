@@ -93,8 +93,8 @@ class Observer(Protocol):
     def step(self, image: int, step: int, steps: int, seconds_per_step: float) -> None:
         """Step `step` of `steps` of image `image` is done. Raises Interrupted where the task must stop."""
 
-    def preview(self, image: int, step: int, jpeg: bytes) -> None:
-        """What the image looks like after that step."""
+    def preview(self, image: int, step: int, jpeg: bytes, seconds: float = 0.0) -> None:
+        """What the image looks like after that step; it took `seconds` to make."""
 
 
 class Generator(Protocol):

@@ -46,15 +46,38 @@ class Hub:
             Interrupted: the observer said so; what has arrived is kept for the next time.
         """
         try:
-            commit = model.revision or self._recorded(model) or self._newest(model)
+            commit = model.revision or self._commit(model.repository)
             observer.phase("loading", f"Fetching {model.name}", repository=model.repository, revision=commit)
             with followed_download(model.name, observer):
                 folder = self._snapshot(model, commit)
         except (OSError, ValueError, _HTTPError) as error:
             raise _explain(model, error) from None
         if not model.revision:
-            self._record(model, folder.name)
+            self._record(model.repository, folder.name)
         return folder
+
+    def part(self, repository: str) -> Path:
+        """The local snapshot of a repository that holds one small model, pinned as `folder` does it.
+
+        Raises:
+            DrawingFailed: it cannot be had; `message` says why.
+        """
+        wanted = ["config.json", "diffusion_pytorch_model.safetensors"]
+        try:
+            commit = self._commit(repository)
+            try:
+                path = snapshot_download(
+                    repository, revision=commit, allow_patterns=wanted, local_files_only=True
+                )
+            except LocalEntryNotFoundError:
+                path = snapshot_download(repository, revision=commit, allow_patterns=wanted)
+        except (OSError, ValueError, _HTTPError) as error:
+            raise DrawingFailed("model_missing", _first_line(error)) from None
+        self._record(repository, commit)
+        return Path(path)
+
+    def _commit(self, repository: str) -> str:
+        return self._recorded(repository) or self._newest(repository)
 
     def _snapshot(self, model: Model, commit: str) -> Path:
         """From the cache alone where it holds everything; the network is asked only for what is missing."""
@@ -80,23 +103,23 @@ class Hub:
             )
         )
 
-    def _newest(self, model: Model) -> str:
+    def _newest(self, repository: str) -> str:
         """The commit that `main` points at; without a network the one in the cache."""
         try:
-            return HfApi().model_info(model.repository, timeout=15).sha or "main"
+            return HfApi().model_info(repository, timeout=15).sha or "main"
         except (GatedRepoError, RepositoryNotFoundError):
             raise
         except (OSError, _HTTPError):
-            return Path(snapshot_download(model.repository, local_files_only=True)).name
+            return Path(snapshot_download(repository, local_files_only=True)).name
 
-    def _recorded(self, model: Model) -> str:
-        return self._read().get(model.repository, "")
+    def _recorded(self, repository: str) -> str:
+        return self._read().get(repository, "")
 
-    def _record(self, model: Model, commit: str) -> None:
+    def _record(self, repository: str, commit: str) -> None:
         recorded = self._read()
-        if model.repository in recorded:
+        if repository in recorded:
             return
-        recorded[model.repository] = commit
+        recorded[repository] = commit
         self._revisions.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._revisions.with_suffix(f".{os.getpid()}.tmp")
         scratch.write_text(json.dumps(recorded, indent=1, sort_keys=True), encoding="utf-8")

@@ -55,7 +55,7 @@ class Job:
         try:
             start = self._start(hold)
             for index, image in enumerate(self._generator.draw(hold.lease.task.request, hold, start)):
-                hold.phase("uploading")
+                hold.phase("uploading", _handing_over(index, hold.lease.task.request.n), image=index)
                 upload = partial(self._upload, hold, index, encode_png(image), revision_of(image))
                 self._while_held(hold, upload)
                 hold.check()
@@ -132,6 +132,10 @@ class Job:
                     raise
                 log.warning("%s Trying again.", error.message)
                 time.sleep(backoff.next())
+
+
+def _handing_over(index: int, n: int) -> str:
+    return f"Handing over image {index + 1} of {n}" if n > 1 else ""
 
 
 def encode_png(image: Image) -> bytes:

@@ -14,6 +14,7 @@ from gpugen_worker.log import log
 from gpugen_worker.patience import Patience
 from gpugen_worker.session import ServerSession
 from gpugen_worker.stop import Stop
+from gpugen_worker.task_log import told
 
 WEDGED = 70  # the exit code after a drawing that does not end
 
@@ -34,7 +35,8 @@ class Keeper:
         with self._stop.telling(hold.wake):
             beating = self._thread.submit(self._beat, hold)
             try:
-                yield hold
+                with told(hold.log):
+                    yield hold
             finally:
                 hold.close()
                 beating.result()

@@ -32,6 +32,7 @@ from gpugen_worker.text import sendable
 
 POST_SECONDS = 0.1  # at most ten posts a second
 PREVIEW_SECONDS = 0.25  # at most four previews a second
+PREVIEW_SHARE = 0.1  # of the time, at most, goes into making them
 
 Reason = Literal["canceled", "lost", "released"]
 OVER = frozenset({"lost", "released"})  # the lease is not ours any more
@@ -65,7 +66,8 @@ class Hold:
         self._next_beat = time.monotonic() + session.terms.heartbeat_seconds
         self._not_before = 0.0
         self._previews = True
-        self._last_preview = 0.0
+        self._next_preview = 0.0
+        self._last_preview = (0, b"")
         self._remaining: float | None = None
         self._phase: tuple[str, float] = ("", time.monotonic())
         self._moved_at = time.monotonic()
@@ -77,8 +79,8 @@ class Hold:
 
     @property
     def wants_preview(self) -> bool:
-        """Whether somebody watches and the last preview is old enough."""
-        return self._previews and time.monotonic() - self._last_preview >= PREVIEW_SECONDS
+        """Whether somebody watches, and the last preview is old enough for what it cost."""
+        return self._previews and time.monotonic() >= self._next_preview
 
     @property
     def expired(self) -> bool:
@@ -113,9 +115,13 @@ class Hold:
         )
         self.check()
 
-    def preview(self, image: int, step: int, jpeg: bytes) -> None:
-        """A small picture of what there is."""
-        self._last_preview = time.monotonic()
+    def preview(self, image: int, step: int, jpeg: bytes, seconds: float = 0.0) -> None:
+        """A small picture of what there is; the same one again is not sent."""
+        pause = max(PREVIEW_SECONDS - seconds, seconds / PREVIEW_SHARE - seconds)
+        self._next_preview = time.monotonic() + pause
+        if (image, jpeg) == self._last_preview:
+            return
+        self._last_preview = (image, jpeg)
         self._inbox.put(PreviewReport(image=image, step=step, data=base64.b64encode(jpeg).decode()))
 
     def lose(self) -> None:

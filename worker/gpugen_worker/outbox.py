@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from gpugen_protocol.events import PreviewReport, ProgressReport, Report
+from gpugen_protocol.events import LogReport, PreviewReport, ProgressReport, Report
 from gpugen_protocol.worker import MAX_REPORTS
+
+MAX_LINES = 1000  # that wait: while the server is away the drawing goes on, and may talk a lot
 
 
 class Outbox:
@@ -11,6 +13,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._lines: list[Report] = []
+        self._dropped = 0
         self._progress: ProgressReport | None = None
         self._preview: PreviewReport | None = None
 
@@ -28,6 +31,8 @@ class Outbox:
             self._progress = report
         elif isinstance(report, PreviewReport):
             self._preview = report
+        elif isinstance(report, LogReport) and len(self._lines) >= MAX_LINES:
+            self._dropped += 1
         else:
             self._lines.append(report)
 
@@ -36,6 +41,11 @@ class Outbox:
         room = MAX_REPORTS - 2
         live = tuple(report for report in (self._progress, self._preview) if report is not None)
         lines, self._lines = self._lines[:room], self._lines[room:]
+        if self._dropped and not self._lines:
+            self._lines.append(
+                LogReport(message=f"{self._dropped} lines were left out: there were too many.")
+            )
+            self._dropped = 0
         self._progress = self._preview = None
         return (*lines, *live)
 

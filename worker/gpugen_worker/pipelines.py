@@ -17,10 +17,13 @@ import transformers
 
 from gpugen_protocol.models import Model
 from gpugen_worker.choice import local_folder
+from gpugen_worker.download import followed_loading
 from gpugen_worker.folder import check_folder
 from gpugen_worker.generator import DrawingFailed, Observer, Start
+from gpugen_worker.hardware import Hardware
 from gpugen_worker.hub import Hub
-from gpugen_worker.preview import Factors, fit_factors
+from gpugen_worker.looks import find_look
+from gpugen_worker.preview import Look
 
 for library in (diffusers, transformers):
     library.utils.logging.set_verbosity_error()
@@ -28,35 +31,15 @@ for library in (diffusers, transformers):
 
 
 @dataclass(frozen=True)
-class Hardware:
-    """Where tensors live and in which precision; `memory_bytes` is all that the device has."""
-
-    device: str
-    dtype: torch.dtype
-    memory_bytes: int
-
-
-def find_hardware() -> Hardware:
-    """CUDA in bfloat16 (float16 where the GPU has none), else Apple's GPU, else the CPU in float32."""
-    if torch.cuda.is_available():  # not tried: needs a GPU
-        dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        return Hardware("cuda", dtype, torch.cuda.get_device_properties(0).total_memory)
-    memory = psutil.virtual_memory().total
-    if torch.backends.mps.is_available():  # not tried: needs a Mac
-        return Hardware("mps", torch.float16, memory)
-    return Hardware("cpu", torch.float32, memory)
-
-
-@dataclass(frozen=True)
 class Warm:
-    """A loaded pipeline with the scheduler it came with; `factors` colour its previews.
+    """A loaded pipeline with the scheduler it came with; `look` makes its previews.
 
     `revision` names its weights: the commit of a Hub model, a hash of those that are bundled.
     """
 
     pipeline: Any
     scheduler: Any
-    factors: Factors | None
+    look: Look | None
     bytes: int
     revision: str = ""
 
@@ -128,12 +111,14 @@ class Pipelines:
         observer.phase("loading", f"Loading {model.name}", bytes=size)
         self._make_room(size)
         observer.check()
-        pipeline = self._read(model, folder)
+        with followed_loading(model.name, size, observer):
+            pipeline = self._read(model, folder)
         observer.check()
         pipeline = self._place(pipeline, model)
         observer.check()
+        look = find_look(model, pipeline, self._hub, self._hardware, observer)
         weights = _parameter_bytes(pipeline)
-        return Warm(pipeline, pipeline.scheduler, fit_factors(pipeline), weights, _revision(model, folder))
+        return Warm(pipeline, pipeline.scheduler, look, weights, _revision(model, folder))
 
     def _read(self, model: Model, folder: Path) -> Any:
         try:

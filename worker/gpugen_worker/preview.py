@@ -2,12 +2,14 @@
 
 The fit is made from the model's own autoencoder when the model is loaded: random pictures are encoded,
 and least squares says how their colours follow from their latents. So it fits any model, at ~1 ms a preview.
+That latents and colours are close to linear is a finding of users of Stable Diffusion 1
+(https://discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204).
 """
 
 from __future__ import annotations
 
 import io
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from PIL import Image
@@ -17,6 +19,25 @@ SIDE = 128  # pixels of the longer side
 MAX_BYTES = 16 * 1024
 
 Factors: TypeAlias = torch.Tensor  # (channels + 1, 3): a row a channel, then the bias
+
+
+class Look(Protocol):
+    """Makes colours of latents."""
+
+    def __call__(self, latent: torch.Tensor) -> torch.Tensor:
+        """The colours (3, height, width), about -1..1, on the CPU, of a latent (channels, height, width)."""
+
+
+class LinearLook:
+    """One colour a latent, by `factors`."""
+
+    def __init__(self, factors: Factors) -> None:
+        self._factors = factors
+
+    def __call__(self, latent: torch.Tensor) -> torch.Tensor:
+        """As `Look`; of the latent's own height and width."""
+        mix, bias = self._factors[:-1], self._factors[-1]
+        return torch.einsum("chw,cr->rhw", latent.float().cpu(), mix) + bias[:, None, None]
 
 
 def fit_factors(pipeline: Any) -> Factors | None:
@@ -34,11 +55,11 @@ def fit_factors(pipeline: Any) -> Factors | None:
     return fit if bool(fit.isfinite().all()) else None
 
 
-def preview_jpeg(latents: torch.Tensor, factors: Factors) -> bytes:
+def preview_jpeg(latents: torch.Tensor, look: Look) -> bytes:
     """The first of `latents` (batch, channels, height, width) as a JPEG of at most 16 KB."""
-    latent = latents[0].detach().float().cpu()
+    latent = latents[0].detach()
     latent = latent / (latent.std() / 2).clamp(min=1.0)  # some schedulers start from much larger noise
-    colours = torch.einsum("chw,cr->hwr", latent, factors[:-1]) + factors[-1]
+    colours = look(latent).movedim(0, -1)
     pixels = ((colours + 1) * 127.5).clamp(0, 255).nan_to_num().byte().numpy()
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
@@ -71,7 +92,10 @@ def _patterns(count: int = 16, side: int = 128) -> torch.Tensor:
 def _encode(pipeline: Any, pictures: torch.Tensor) -> torch.Tensor:
     """Their latents (count, channels, height, width), as the pipeline's denoiser sees them."""
     vae, config = pipeline.vae, pipeline.vae.config
-    pictures = pictures.to(vae.device, vae.dtype)
+    device = getattr(
+        pipeline, "_execution_device", vae.device
+    )  # weights that are offloaded are not on theirs
+    pictures = pictures.to(device, vae.dtype)
     video = "z_dim" in config  # an autoencoder of videos: a picture is one frame
     encoded = vae.encode(pictures.unsqueeze(2) if video else pictures)
     latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
