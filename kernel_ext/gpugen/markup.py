@@ -41,7 +41,7 @@ def note(status: Shown) -> str:
         note = escape(status.notes[0])
         return f'<div class="gpugen-note" title="{note}">{note}</div>'
     if status.eta is not None and status.eta >= 10:
-        return f'<div class="gpugen-quiet">about {clock(status.eta)} in all</div>'
+        return f'<div class="gpugen-quiet">about {clock(status.eta)} left</div>'
     return ""
 
 

@@ -6,6 +6,8 @@ import base64
 import time
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from gpugen.board import Board, of_request
 from gpugen.words import headline, settings
 from gpugen_protocol.errors import GpugenError
@@ -65,6 +67,7 @@ class Status:
         self.failure: GpugenError | None = None
         self._clock = clock
         self._started = clock()
+        self._expected_at = self._started  # when the server last said how long it will take
         self._drawing_since: float | None = None
         self._seen = 0  # the number up to which the last snapshot tells everything
 
@@ -84,6 +87,7 @@ class Status:
                 self._change(event.state)
             case PhaseEvent():
                 self._enter(event.phase, event.text)
+                self._expect(event)
             case ProgressEvent():
                 self._advance(event)
             case PreviewEvent():
@@ -110,7 +114,7 @@ class Status:
     def _take(self, task: Task) -> None:
         if task.attempt > max(1, self.task.attempt):
             self._forget_images()
-        self.task, self.state = task, task.state
+        self.task, self.state, self._expected_at = task, task.state, self._clock()
         self._enter(task.phase, task.phase_text)
         for image in task.images:
             self._announce(image.index)
@@ -120,6 +124,13 @@ class Status:
             self.progress, self._drawing_since = None, None
             self.previews.clear()
         self.phase, self.text = phase, text
+
+    def _expect(self, phase: PhaseEvent) -> None:
+        """Take over how long it waits, where the phase says so."""
+        if "eta_seconds" in phase.data:
+            place, eta = phase.data.get("position"), phase.data["eta_seconds"]
+            self.task = replace(self.task, queue_position=place, eta_seconds=eta)
+            self._expected_at = self._clock()
 
     def _advance(self, progress: ProgressEvent) -> None:
         self._drawing_since = self._drawing_since or self._clock()
@@ -177,7 +188,9 @@ class Status:
     @property
     def eta(self) -> float | None:
         """Seconds until it is done, as the server expects, while nothing was drawn yet."""
-        return self.task.eta_seconds if self.fraction is None else None
+        if self.task.eta_seconds is None or self.fraction is not None:
+            return None
+        return max(0.0, self.task.eta_seconds - (self._clock() - self._expected_at))
 
     @property
     def finished(self) -> bool:

@@ -166,3 +166,31 @@ def test_degraded_updates_are_noted_until_progress_arrives() -> None:
     notice = NoticeEvent(at="x", code="live_updates_degraded", message="Live updates are slow.")
     assert after(notice).degraded == "Live updates are slow."
     assert after(notice, step(1)).degraded == ""
+
+
+def waits(position: int | None, eta: float | None) -> PhaseEvent:
+    data = {"reason": "busy", "position": position, "eta_seconds": eta}
+    return PhaseEvent(**COMMON, seq=2, phase="queued", text="2 tasks before yours", data=data)
+
+
+def test_the_wait_that_a_phase_tells_is_taken_over_and_counted_down() -> None:
+    now = [100.0]
+    status = Status(task(eta_seconds=90.0, queue_position=5), lambda: now[0])
+    now[0] += 20
+    assert status.eta == 70
+    status.apply(waits(3, 40.0))
+    assert (status.task.queue_position, status.eta) == (3, 40.0)
+    assert status.sentence == "2 tasks before yours"
+    now[0] += 15
+    assert status.eta == 25
+    now[0] += 60
+    assert status.eta == 0
+
+
+def test_a_wait_of_unknown_length_is_not_guessed_and_steps_end_the_guessing() -> None:
+    status = Status(task(eta_seconds=90.0))
+    status.apply(waits(None, None))
+    assert status.eta is None
+    status.apply(waits(1, 30.0))
+    status.apply(step(3))
+    assert status.eta is None

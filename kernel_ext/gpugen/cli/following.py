@@ -102,17 +102,24 @@ class Bar:
 
     def show(self, status: Status) -> None:
         """Move the bar."""
-        from gpugen.words import clock
-
-        fraction, left = status.fraction, status.remaining
+        fraction = status.fraction
         self._progress.update(
             self._row,
             description=clean(status.sentence),
             total=None if fraction is None else 1.0,
             completed=fraction or 0.0,
-            left="" if left is None else f"{clock(left)} left",
+            left=_left(status),
         )
 
     def close(self) -> None:
         """Take the bar away."""
         self._progress.stop()
+
+
+def _left(status: Status) -> str:
+    """How long it still takes; empty where nobody knows."""
+    from gpugen.words import clock
+
+    if status.remaining is not None:
+        return f"{clock(status.remaining)} left"
+    return "" if status.eta is None else f"about {clock(status.eta)} left"

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from gpugen.client import Client, Task
-    from gpugen_protocol.events import Event, NumberedEvent
+    from gpugen_protocol.events import Event
 
 
 @click.command()
@@ -32,11 +32,17 @@ def logs(task_id: str, follow: bool, as_json: bool) -> None:
             click.echo(wire.encode(event).decode() if as_json else line(event))
 
 
-def stored(client: Client, task: Task) -> Iterator[NumberedEvent]:
-    """All that the server keeps of a task's events."""
+def stored(client: Client, task: Task) -> Iterator[Event]:
+    """All that the server keeps of a task's events; a `gap` stands for what it no longer has."""
+    from gpugen_protocol.events import GapEvent
+
     after = 0
     while True:
         page = client.api.events(task.id, after)
+        first = page.events[0].seq if page.events else page.last_seq + 1
+        if first > after + 1:
+            at = page.events[0].at if page.events else task.record.created_at
+            yield GapEvent(task=task.id, at=at, until=first - 1)
         yield from page.events
         if not page.events or page.events[-1].seq >= page.last_seq:
             return

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from tests.client.bad_line import BadLine
 from tests.fakes import DrawingWorker, until
 from tests.kernel_ext.conftest import Shell
 
@@ -121,3 +123,29 @@ def test_logs_can_be_followed_to_the_end(
     assert following.returncode == 0
     assert events[0]["state"] == "queued"
     assert events[-1]["state"] == "succeeded"
+
+
+def test_logs_are_followed_over_a_line_that_breaks(
+    gpugen: Shell, client: Client, server: Any, drawing_worker: DrawingWorker
+) -> None:
+    drawing_worker.hold(before_step=3)
+    task = client.submit("a cat", n=2)
+    with BadLine(urlsplit(server.url).port) as line:
+        following = gpugen.start("logs", task.id, "-f", "--json", GPUGEN_URL=line.url)
+        until(lambda: server.server.watchers, 20)
+        line.cut()
+        drawing_worker.go_on()
+        out, _ = following.communicate(timeout=30)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert following.returncode == 0
+    last = client.api.events(task.id).last_seq
+    assert [event["seq"] for event in events if "seq" in event] == list(range(1, last + 1))
+
+
+def test_logs_say_what_is_no_longer_kept(gpugen_drawing: Shell, client: Client, server: Any) -> None:
+    task = client.generate("a cat").task
+    server.sql("DELETE FROM events WHERE seq < 4")
+    assert "gap      events up to number 3 are no longer kept" in gpugen_drawing("logs", task.id).stdout
+    events = json.loads(gpugen_drawing("logs", task.id, "--json").stdout)["events"]
+    assert [event["type"] for event in events][:1] == ["gap"]
+    assert events[1]["seq"] == 4
