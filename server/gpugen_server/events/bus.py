@@ -32,6 +32,7 @@ _KEPT = 100  # entries left when a Redis that was full is to take more
 _BATCH = 500
 _TIMEOUT = 1.0  # seconds for one answer of Redis
 _BLOCK = 2.0  # seconds one read waits for news
+_PAUSE = 0.01  # seconds between two round trips: what happens meanwhile shares the next one
 _AGAIN = 0.5  # seconds between two tries to get Redis back
 _FAILURES = (RedisError, OSError, TimeoutError)
 
@@ -114,6 +115,7 @@ class Bus:
             if not self._out:
                 self._filled.clear()
                 self._sent.set()
+        await asyncio.sleep(_PAUSE)
 
     async def _write(self, batch: list[Entry]) -> None:
         if self.degraded:
@@ -137,6 +139,7 @@ class Bus:
         for name, fields in _entries(found):
             self._last = name
             self._take(fields)
+        await asyncio.sleep(_PAUSE)
 
     def _take(self, fields: dict[bytes, bytes]) -> None:
         packed = fields.get(b"e")

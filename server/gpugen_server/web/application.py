@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from tornado.web import Application, RequestHandler, url
 
-from gpugen_server.web.claims import LeaseEvents
+from gpugen_server.web.claims import WorkerHandler
 from gpugen_server.web.handler import Missing
 from gpugen_server.web.health import Healthz, Readyz
 from gpugen_server.web.openapi import describe
@@ -18,7 +18,8 @@ from gpugen_server.web.services import Services
 
 MAX_COMMAND = 65_536  # bytes of a websocket message from a client
 PING_SECONDS = 20.0
-_CHATTER = (LeaseEvents, Healthz, Readyz)  # several a second, and nothing to learn from
+# Several a second, and nothing to learn from: what a worker does with success is in the events of its tasks.
+_CHATTER = (WorkerHandler, Healthz, Readyz)
 
 log = structlog.get_logger("gpugen_server.access")
 
