@@ -47,7 +47,12 @@ class WorkerApi:
             headers={"Content-Type": "application/json"},
             timeout=(5.0, request.wait_seconds + 15.0),
         )
-        return wire.decode(response.content, Leases).leases if response.status_code == 200 else ()
+        if response.status_code != 200:
+            return ()
+        found = wire.decode(response.content, Leases)
+        if isinstance(found.token, str):
+            self._use_token(found.token)
+        return found.leases
 
     def report(self, lease: str, events: tuple[Report, ...] = ()) -> Beat:
         """Tell what happened; renews the lease. Tried once and briefly: the next beat is soon."""

@@ -83,9 +83,10 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 class Leases(Struct, frozen=True, kw_only=True):
-    """The tasks a claim brought."""
+    """The tasks a claim brought. Now and then it brings a fresh session token."""
 
     leases: tuple[Lease, ...] = ()
+    token: str | UnsetType = UNSET
 
 
 class Reports(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

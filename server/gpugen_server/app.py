@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,27 +14,28 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from gpugen_protocol.errors import Misconfigured
 from gpugen_protocol.models import Registry, parse_registry
 from gpugen_server.database import Database
 from gpugen_server.events.bus import Bus
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 from gpugen_server.housekeeping import Housekeeping
-from gpugen_server.images.codec import LONGEST, max_upload
 from gpugen_server.images.decoders import Decoders
 from gpugen_server.images.directory import Directory
 from gpugen_server.outlook import Outlook
 from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
 from gpugen_server.tokens.gate import Gate
-from gpugen_server.web.application import make_application
+from gpugen_server.tokens.throttle import Throttle
+from gpugen_server.web.application import make_application, no_forms
 from gpugen_server.web.dispatch import Dispatcher
+from gpugen_server.web.handler import BODY_SECONDS, LARGEST_JSON
 from gpugen_server.web.holds import Holds
 from gpugen_server.web.services import Services
 
 STOP_SECONDS = 5.0  # for requests that are being answered when the server stops
 IMAGE_THREADS = 2
-_LARGEST_BODY = max_upload(LONGEST, LONGEST)
 
 
 class Server:
@@ -68,6 +70,7 @@ class Server:
             tell=self._on_commit,
             holds=holds,
             decoders=Decoders(),
+            submits=Throttle(settings.submits_per_minute),
             limits=Limits(settings.max_tasks_per_user, settings.max_tasks),
             pool=ThreadPoolExecutor(IMAGE_THREADS, thread_name_prefix="gpugen-images"),
         )
@@ -79,7 +82,7 @@ class Server:
     def url(self) -> str:
         """Where it listens."""
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
-        return f"http://{host}:{self.port}"
+        return f"{self.settings.scheme}://{host}:{self.port}"
 
     @property
     def last_use(self) -> float:
@@ -110,6 +113,8 @@ class Server:
             OSError: the address cannot be listened on.
             GpugenError: a part cannot start; the sentence says why.
         """
+        no_forms()
+        tls = _tls(self.settings)
         sockets = _bind(self.settings)
         self.port = sockets[0].getsockname()[1]
         try:
@@ -124,9 +129,12 @@ class Server:
         await self._outlook.start()
         self._http = HTTPServer(
             make_application(self._services),
-            max_body_size=_LARGEST_BODY,
+            max_body_size=LARGEST_JSON,
+            body_timeout=BODY_SECONDS,
             idle_connection_timeout=120.0,
-            xheaders=False,
+            xheaders=bool(self.settings.proxies),
+            trusted_downstream=self.settings.trusted_proxies,
+            ssl_options=tls,
         )
         self._http.add_sockets(sockets)
 
@@ -156,6 +164,20 @@ class Server:
     def _queued(self) -> None:
         for callback in self._on_queued:
             callback()
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls_cert:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured(
+            f"The certificate {settings.tls_cert} with the key {settings.tls_key} cannot be used: {error}.",
+            hint="Both must be PEM files, and belong together.",
+        ) from None
+    return context
 
 
 def _bind(settings: Settings) -> list[socket.socket]:

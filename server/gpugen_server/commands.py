@@ -36,6 +36,8 @@ _database_url = click.option(
 @click.option("--keep-succeeded", metavar="DURATION", help="Until finished images go.  [default: never]")
 @click.option("--keep-failed", metavar="DURATION", help="Until failed and canceled tasks go.  [default: 30d]")
 @click.option("--log-format", type=click.Choice(["auto", "json", "text"]))
+@click.option("--tls-cert", metavar="FILE", help="Speak HTTPS with this certificate (PEM).")
+@click.option("--tls-key", metavar="FILE", help="Its private key.")
 @click.option("--private", is_flag=True, default=None, hidden=True, help="One user's own server.")
 def serve(ready_file: Path | None, **flags: Any) -> None:
     """Run a server: it queues tasks, hands them to workers and keeps the images.
@@ -59,16 +61,18 @@ def token() -> None:
 )
 @click.option("--name", default="", help="What it is for.")
 @click.option("--expires", metavar="DURATION", help="Such as 90d.  [default: never]")
+@click.option("--one-time", is_flag=True, help="With scope worker: good for one worker.")
 @click.option("--json", "as_json", is_flag=True, help="Print id, token, scope, user and expiry.")
 @_database_url
-def create(scope: Any, user: str | None, name: str, expires: str | None, as_json: bool, **flags: Any) -> None:
+def create(expires: str | None, as_json: bool, database_url: str | None, **asked: Any) -> None:
     """Make a token and print it: it is shown only this once."""
     from gpugen_protocol import durations, wire
+    from gpugen_protocol.tokens import TokenRequest
     from gpugen_server import tokens
 
     seconds = durations.seconds(expires) if expires else None
-    with _database(flags) as database:
-        made = database.call(tokens.create, scope, user, name, seconds)
+    with _database({"database_url": database_url}) as database:
+        made = database.call(tokens.issue, tokens.OPERATOR, TokenRequest(expires_in=seconds, **asked))
     click.echo(wire.encode(made).decode() if as_json else made.token)
 
 

@@ -159,10 +159,11 @@ async def _scaling(
 
 def _own_url(settings: Settings, server: Server) -> str:
     """How a process on this machine calls the server, whatever it listens on."""
-    if settings.host in {"", "0.0.0.0"}:  # noqa: S104
-        return f"http://127.0.0.1:{server.port}"
-    host = "::1" if settings.host == "::" else settings.host
-    return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+    if settings.tls_cert and settings.public_url:  # the name that the certificate has
+        return settings.public_url
+    loopback = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+    host = loopback.get(settings.host, settings.host)
+    return f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{server.port}"
 
 
 def _announce(

@@ -31,11 +31,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         redis_url: empty starts an embedded server.
         storage_url: where images go, `file:///...`.
         public_url: what workers on other machines call; empty is the address listened on.
+        tls_cert, tls_key: PEM files; with them the server speaks HTTPS.
+        proxies: addresses of the proxies in front, separated by commas; only their word on who calls counts.
         idle_exit: how long a worker of the autoscaler stays without work.
         server_idle_exit: how long a private server stays without requests, tasks and watchers.
         poll_seconds: how long a worker's claim may wait for work.
         longest_pass: how long a task may be passed over for one whose model the worker has loaded.
         max_tasks, max_tasks_per_user: how many may wait; 0: any number.
+        submits_per_minute: how many tasks one user may submit; 0: any number.
         keep_failed, keep_succeeded, keep_events: how long finished tasks and their events stay; 0: for ever.
         max_image_bytes: beyond it the oldest finished tasks go; 0: any amount.
         private: one user's own server, found by the runtime file in `data_dir`.
@@ -50,6 +53,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     autoscaler: Literal["none", "local", "gce"] = "none"
     max_workers: int = 1
     public_url: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    proxies: str = ""
     idle_exit: Duration = 600.0
     server_idle_exit: Duration = 900.0
     lease_seconds: Duration = 30.0
@@ -60,6 +66,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     longest_pass: Duration = 60.0
     max_tasks: int = 1_000_000
     max_tasks_per_user: int = 10_000
+    submits_per_minute: int = 6_000
     keep_failed: Duration = 30 * 86_400.0
     keep_succeeded: Duration = 0.0
     keep_events: Duration = 30 * 86_400.0
@@ -81,6 +88,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     def images(self) -> Path:
         """The folder of the images."""
         return Path(unquote(urlsplit(self.storage_url).path))
+
+    @property
+    def scheme(self) -> str:
+        """What is spoken on the port."""
+        return "https" if self.tls_cert else "http"
+
+    @property
+    def trusted_proxies(self) -> list[str]:
+        """The addresses in `proxies`."""
+        return [address.strip() for address in self.proxies.split(",") if address.strip()]
 
     @property
     def logs(self) -> Path:
@@ -176,6 +193,7 @@ def _check_numbers(settings: Settings) -> None:
         "longest_pass": (0, 86_400),
         "max_tasks": (0, 1_000_000_000),
         "max_tasks_per_user": (0, 1_000_000_000),
+        "submits_per_minute": (0, 1_000_000),
         "max_image_bytes": (0, 2**62),
     }
     for name, (low, high) in bounds.items():
@@ -206,6 +224,13 @@ def _check_parts(settings: Settings) -> None:
         raise Misconfigured(
             f"GPUGEN_STORAGE_URL {settings.storage_url!r} is not a place for images.",
             hint="Write file:///a/folder.",
+        )
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise Misconfigured("TLS needs a certificate and its key.", hint="Give --tls-cert and --tls-key.")
+    if settings.tls_cert and settings.autoscaler == "local" and not settings.public_url:
+        raise Misconfigured(
+            "The worker of this machine checks the server's certificate, which names no loopback address.",
+            hint="Give --public-url https://the.name.in.it.",
         )
     if settings.redis_url and urlsplit(settings.redis_url).scheme not in REDIS_SCHEMES:
         raise Misconfigured(

@@ -89,8 +89,11 @@ _ORDER = (
     "CREATE INDEX tasks_held ON tasks (worker) WHERE state = 'running'",
 )
 
+# Registration tokens that are good for one worker: how often one may still be used, null for any number.
+_ONE_TIME = ("ALTER TABLE tokens ADD COLUMN uses_left INTEGER",)
+
 # Step k turns version k into version k + 1. A step that was released is never edited: append a new one.
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER)
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER, _ONE_TIME)
 VERSION = len(STEPS)
 
 

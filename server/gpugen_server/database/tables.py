@@ -152,7 +152,8 @@ class TokenRow(peewee.Model):
 
     Attributes:
         worker: whose session token it is; null on all others.
-        parent: the token that opened the session: it ends the session when it ends.
+        parent: the token it was made with: a session and a user's narrower token end when that one ends.
+        uses_left: of a one-time registration token 1, later 0; null on all others.
     """
 
     id = TextField(primary_key=True)
@@ -166,6 +167,7 @@ class TokenRow(peewee.Model):
     expires_at = DoubleField(null=True)
     revoked_at = DoubleField(null=True)
     last_used_at = DoubleField(null=True)
+    uses_left = IntegerField(null=True)
 
     class Meta:
         """Where the rows are."""

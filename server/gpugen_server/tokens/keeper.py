@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from typing import Any
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from gpugen_protocol import wire
 from gpugen_protocol.clock import rfc3339
-from gpugen_protocol.errors import NotFound
+from gpugen_protocol.errors import NotFound, Unauthorized
 from gpugen_protocol.tokens import NewToken, Scope, Token, UserName
 from gpugen_server.database import Store
 from gpugen_server.database.tables import TokenRow
@@ -19,17 +20,21 @@ PREFIXES: dict[Scope, str] = {"user": "gpg_u_", "worker": "gpg_w_", "admin": "gp
 SESSION_SECONDS = 3600.0  # how long a worker's session token holds
 _USE_NOTED = 60.0  # seconds between two notes of a token's last use
 _CHECK = """
-SELECT id, scope, owner, worker, parent, expires_at FROM tokens
+SELECT id, scope, owner, worker, parent, expires_at, hash FROM tokens
 LEFT JOIN (
   SELECT id AS opener FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)
 ) AS openers ON opener = parent
 WHERE hash = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)
-  AND (parent IS NULL OR opener IS NOT NULL)
+  AND (parent IS NULL OR opener IS NOT NULL) AND coalesce(uses_left, 1) > 0
+"""
+_END_LEASES = """
+UPDATE tasks SET lease_until = 0, worker = NULL
+WHERE state = 'running' AND worker IN (SELECT worker FROM tokens WHERE parent = ? AND worker IS NOT NULL)
 """
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """Who sent a request. `worker` and `parent` (the token that opened it) are set for a worker's session."""
+    """Who sent a request. `worker` is set for a worker's session, `parent` if another token made this one."""
 
     token: str
     scope: Scope
@@ -45,22 +50,35 @@ class Principal(Struct, frozen=True, kw_only=True):
 
 
 def create(
-    store: Store, scope: Scope, user: str | None = None, name: str = "", expires_in: float | None = None
+    store: Store,
+    /,
+    scope: Scope,
+    user: str | None = None,
+    name: str = "",
+    expires_in: float | None = None,
+    **fields: Any,
 ) -> NewToken:
     """Make a token for `user`; None makes a new user. Without `expires_in` (seconds) it holds until revoked.
+
+    `fields` are further columns: `parent`, `uses_left`.
 
     Raises:
         InvalidRequest: `user` is not a name.
     """
     owner = wire.convert(user or f"user-{secrets.token_hex(4)}", UserName)
-    return _insert(store, scope, owner, expires_in, name=name)
+    return _insert(store, scope, owner, expires_in, name=name, **fields)
 
 
 def open_session(store: Store, worker: str, opener: Principal) -> str:
     """A new session token for `worker`; earlier ones hold until they expire. Expired ones are swept.
 
     `opener` is who registered the worker, or an earlier session of it.
+
+    Raises:
+        Unauthorized: a one-time token of which another worker has made use.
     """
+    if opener.worker is None:
+        _count_use(store, opener.token)
     store.change("DELETE FROM tokens WHERE worker IS NOT NULL AND expires_at < ?", store.now)
     parent = opener.parent or opener.token
     return _insert(store, "worker", opener.user, SESSION_SECONDS, worker=worker, parent=parent).token
@@ -68,21 +86,33 @@ def open_session(store: Store, worker: str, opener: Principal) -> str:
 
 def check(store: Store, text: str) -> Principal | None:
     """Whose token `text` is; None if it (or what opened its session) is unknown, expired or revoked."""
-    found = store.row(_CHECK, store.now, _hash(text), store.now)
+    hashed = _hash(text)
+    found = store.row(_CHECK, store.now, hashed, store.now)
     if found is None:
         return None
-    token, scope, user, worker, parent, expires_at = found
+    token, scope, user, worker, parent, expires_at, stored = found
+    if not hmac.compare_digest(stored, hashed):  # the index has compared already, but not in constant time
+        return None
     return Principal(token=token, scope=scope, user=user, worker=worker, parent=parent, expires_at=expires_at)
 
 
 def note_use(store: Store, token: str) -> None:
-    """Note that token `token` (its id) was used; not more often than once a minute, for it is a write."""
-    store.change(
+    """Note that token `token` (its id) was used; not more often than once a minute, for it is a write.
+
+    The first use of a session uses up the one-time token that opened it.
+    """
+    noted = store.change(
         "UPDATE tokens SET last_used_at = ? WHERE id = ? AND coalesce(last_used_at, 0) < ?",
         store.now,
         token,
         store.now - _USE_NOTED,
     )
+    if noted:
+        store.change(
+            "UPDATE tokens SET uses_left = 0 WHERE uses_left = 1"
+            " AND id IN (SELECT parent FROM tokens WHERE id = ? AND worker IS NOT NULL)",
+            token,
+        )
 
 
 def listing(store: Store, user: str | None = None) -> list[Token]:
@@ -93,22 +123,41 @@ def listing(store: Store, user: str | None = None) -> list[Token]:
     return [_view(row) for row in query.execute(store.database)]
 
 
-def revoke(store: Store, token: str) -> None:
-    """End token `token` (its id) now; doing it twice is the same as once.
+def revoke(store: Store, token: str, user: str | None = None) -> None:
+    """End token `token` (its id) now, and with it the sessions it opened and the leases these hold.
+
+    Doing it twice is the same as once. With `user` only a token of that user's.
 
     Raises:
         NotFound: there is none.
     """
     changed = store.change(
-        "UPDATE tokens SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", store.now, token
+        "UPDATE tokens SET revoked_at = coalesce(revoked_at, ?)"
+        " WHERE id = ? AND worker IS NULL AND owner = coalesce(?, owner)",
+        store.now,
+        token,
+        user,
     )
     if not changed:
         raise NotFound(f"There is no token {token}.", hint="`gpugen token list` shows their ids.")
+    store.change(_END_LEASES, token)  # the next look for expired leases gives their tasks back
 
 
-def _insert(
-    store: Store, scope: Scope, user: str, expires_in: float | None, **fields: str | None
-) -> NewToken:
+def _count_use(store: Store, token: str) -> None:
+    """A one-time token serves one worker; that one may ask again until it has the answer in hand."""
+    left = store.value(f"SELECT uses_left FROM tokens WHERE id = ?{store.lock}", token)  # noqa: S608
+    if left is None:
+        return
+    if left == 0:
+        raise Unauthorized("This token was good for one worker, which has used it.", hint="Make a new one.")
+    store.change(
+        "UPDATE tokens SET revoked_at = ? WHERE parent = ? AND worker IS NOT NULL AND revoked_at IS NULL",
+        store.now,
+        token,
+    )
+
+
+def _insert(store: Store, scope: Scope, user: str, expires_in: float | None, **fields: Any) -> NewToken:
     text = PREFIXES[scope] + secrets.token_urlsafe(32)
     expires_at = None if expires_in is None else store.now + expires_in
     made = NewToken(
@@ -133,6 +182,7 @@ def _view(row: Any) -> Token:
         scope=row.scope,
         user=row.owner,
         name=row.name,
+        one_time=row.uses_left is not None,
         created_at=rfc3339(row.created_at),
         expires_at=None if row.expires_at is None else rfc3339(row.expires_at),
         revoked_at=None if row.revoked_at is None else rfc3339(row.revoked_at),

@@ -7,11 +7,13 @@ from functools import cache
 from typing import Any
 
 import structlog
+from tornado import httputil
 from tornado.web import Application, RequestHandler, url
 
 from gpugen_server.web.claims import WorkerHandler
 from gpugen_server.web.handler import Missing
 from gpugen_server.web.health import Healthz, Readyz
+from gpugen_server.web.metrics import Requests
 from gpugen_server.web.openapi import describe
 from gpugen_server.web.routes import ROUTES
 from gpugen_server.web.services import Services
@@ -33,6 +35,7 @@ def make_application(services: Services) -> Application:
         default_handler_class=Missing,
         default_handler_args=arguments,
         log_function=_log_request,
+        requests=Requests(),
         describe=cache(lambda: describe(ROUTES)),
         websocket_ping_interval=PING_SECONDS,
         websocket_ping_timeout=PING_SECONDS,
@@ -40,8 +43,18 @@ def make_application(services: Services) -> Application:
     )
 
 
+def no_forms() -> None:
+    """Nothing here reads forms, whose parsers have had many holes. Tornado knows this for a whole process."""
+    httputil.set_parse_body_config(
+        httputil.ParseBodyConfig(multipart=httputil.ParseMultipartConfig(enabled=False))
+    )
+
+
 def _log_request(handler: RequestHandler) -> None:
     status = handler.get_status()
+    handler.settings["requests"].note(
+        type(handler).__name__, handler.request.method or "", status, handler.request.request_time()
+    )
     if isinstance(handler, _CHATTER) and status < http.HTTPStatus.BAD_REQUEST:
         return
     principal = getattr(handler, "principal", None)

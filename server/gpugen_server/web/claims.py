@@ -119,11 +119,12 @@ class WorkerClaims(WorkerHandler):
         request = self.read(ClaimRequest)
         if not self.session_outlasts(request):
             raise Unauthorized("This session ends too soon to take a task.", hint="Open a new one.")
+        token = await self._new_token()  # before, for nothing may keep a claimed task from its worker
         leases = await self.services.dispatcher.claim(
             self.claimer(request), request.wait_seconds, self.ticket
         )
-        if leases:
-            self.answer(Leases(leases=leases))
+        if leases or token:
+            self.answer(Leases(leases=leases, token=token))
         else:
             self.set_status(204)
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 import structlog
+from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from gpugen_protocol import wire
@@ -25,9 +26,12 @@ from gpugen_server.tokens.keeper import Principal
 from gpugen_server.web.services import Services
 
 T = TypeVar("T")
-Role = Literal["public", "user", "registration", "session"]
+Role = Literal["public", "user", "admin", "registration", "session"]
 
 JSON_BYTES = 65_536
+LARGEST_JSON = 2**21  # bytes after which a connection is cut that sends more than it may
+BODY_SECONDS = 60.0  # until a body must be there
+IMAGE_SECONDS = 300.0  # the same, of an image
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
@@ -42,8 +46,9 @@ log = structlog.get_logger(__name__)
 class Endpoint(RequestHandler):
     """The base of every handler, websocket included. A class that declares no role is closed to everybody.
 
-    Roles: `public`; `user` (a user's or an admin's token); `registration` (a worker's token, good for opening
-    a session and nothing else); `session` (the token that a worker's session got).
+    Roles: `public`; `user` (a user's or an admin's token); `admin` (an admin's alone); `registration` (a
+    worker's token, good for opening a session and nothing else); `session` (the token that a worker's session
+    got).
     """
 
     role: ClassVar[Role | None] = None
@@ -67,8 +72,10 @@ class Endpoint(RequestHandler):
         """
         if self.role == "public":
             return
-        self.principal = await self.services.gate.identify(self.request.headers.get("Authorization"))
-        if self.role is None or _role(self.principal) != self.role:
+        self.principal = await self.services.gate.identify(
+            self.request.headers.get("Authorization"), self.request.remote_ip or ""
+        )
+        if self.role is None or self.role not in _roles(self.principal):
             raise Forbidden(hint=_HINTS.get(self.role, ""))
         if self.role == "user":  # an idle worker that asks for work does not keep the server from being idle
             self.services.last_request = time.monotonic()
@@ -123,6 +130,7 @@ class Handler(Endpoint):
     """A handler that reads a body only after the token is checked, and no more of it than it may have."""
 
     max_body = JSON_BYTES
+    body_seconds = BODY_SECONDS
 
     async def prepare(self) -> None:
         """Check the token, then the size that the client announces."""
@@ -130,6 +138,7 @@ class Handler(Endpoint):
         await self.authorize()
         await self.admit()
         self._check_length(self.request.headers.get("Content-Length", "0"))
+        self._make_room()
 
     async def admit(self) -> None:
         """What a handler wants to know before it reads the body, such as how large it may be."""
@@ -165,6 +174,13 @@ class Handler(Endpoint):
         """
         return wire.decode(self.body(), kind)
 
+    def _make_room(self) -> None:
+        """Tornado cuts a connection that sends much more, or that takes too long."""
+        connection = self.request.connection
+        if isinstance(connection, HTTP1Connection):
+            connection.set_max_body_size(max(LARGEST_JSON, self.max_body + JSON_BYTES))
+            connection.set_body_timeout(self.body_seconds)
+
     def _check_length(self, announced: str) -> None:
         if not (announced.isascii() and announced.isdecimal()):
             raise InvalidRequest("The Content-Length is not a number.")
@@ -187,15 +203,16 @@ class Missing(Handler):
 
 _HINTS: dict[Role | None, str] = {
     "user": "This needs a token of scope user or admin.",
+    "admin": "This needs a token of scope admin.",
     "registration": "This needs a token of scope worker, as `gpugen token create --scope worker` makes it.",
     "session": "Open a worker session first; its token does this.",
 }
 
 
-def _role(principal: Principal) -> Role:
-    if principal.scope in {"user", "admin"}:
-        return "user"
-    return "registration" if principal.worker is None else "session"
+def _roles(principal: Principal) -> tuple[Role, ...]:
+    if principal.scope == "worker":
+        return ("registration",) if principal.worker is None else ("session",)
+    return ("user", "admin") if principal.scope == "admin" else ("user",)
 
 
 def _in_our_words(error: BaseException | None, status: int) -> GpugenError:

@@ -95,7 +95,7 @@ class Numbers(Handler):
 
     async def get(self) -> None:
         """How many of what."""
-        tasks, staff = await self.services.database.run(_count, self.services.live_after())
+        tasks, staff = await self.services.database.run(count, self.services.live_after())
         stats = Stats(
             tasks=tasks,
             workers=staff,
@@ -105,6 +105,7 @@ class Numbers(Handler):
         self.answer(stats)
 
 
-def _count(store: Store, live_after: float) -> tuple[dict[str, int], dict[str, int]]:
+def count(store: Store, live_after: float) -> tuple[dict[str, int], dict[str, int]]:
+    """Tasks by state and workers by state; workers seen since `live_after` count as there."""
     staff = Counter(str(worker.state) for worker in workers.listing(store, live_after, None))
     return demand.counts(store), dict(staff)

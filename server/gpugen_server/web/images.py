@@ -12,7 +12,7 @@ from gpugen_protocol.worker import REVISION_HEADER
 from gpugen_server.images import accept, codec
 from gpugen_server.images.accept import Arrival, Place
 from gpugen_server.web.claims import WorkerHandler
-from gpugen_server.web.handler import Handler
+from gpugen_server.web.handler import IMAGE_SECONDS, Handler
 from gpugen_server.web.queries import ImageQuery
 
 _REVISION = re.compile(r"[0-9A-Za-z._-]{1,64}")
@@ -22,6 +22,8 @@ _FOR_NOW = "private, no-cache"  # to be asked for again, with its ETag
 
 class LeaseImage(WorkerHandler):
     """`/worker/leases/{lease}/images/{index}`."""
+
+    body_seconds = IMAGE_SECONDS
 
     async def admit(self) -> None:
         """The task says how large the image may be."""

@@ -7,13 +7,14 @@ from gpugen_server.images import codec
 from gpugen_server.queue import ids, inputs
 from gpugen_server.queue.inputs import Arrival
 from gpugen_server.web.claims import WorkerHandler
-from gpugen_server.web.handler import Handler
+from gpugen_server.web.handler import IMAGE_SECONDS, Handler
 
 
 class Inputs(Handler):
     """`/inputs`."""
 
     role = "user"
+    body_seconds = IMAGE_SECONDS
     max_body = codec.max_upload(codec.LONGEST, codec.LONGEST)
 
     async def admit(self) -> None:

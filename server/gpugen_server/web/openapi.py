@@ -73,6 +73,8 @@ def _operation(route: Route, method: str, call: Call, schemas: dict[Any, Any]) -
 def _content(kind: Any, schemas: dict[Any, Any]) -> dict[str, Any]:
     if kind is None:
         return {}
+    if kind is str:
+        return {"text/plain": {"schema": {"type": "string"}}}
     if kind is bytes:
         return {"image/png": {"schema": {"type": "string", "format": "binary"}}}
     return {"application/json": {"schema": schemas.get(kind, {"type": "object"})}}

@@ -10,6 +10,7 @@ from gpugen_protocol.health import Health, Stats
 from gpugen_protocol.models import ModelList
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.task import Group, Input, Task, TaskPage
+from gpugen_protocol.tokens import NewToken, TokenList, TokenRequest
 from gpugen_protocol.worker import (
     Beat,
     ClaimRequest,
@@ -22,7 +23,7 @@ from gpugen_protocol.worker import (
     SessionRequest,
     WorkerList,
 )
-from gpugen_server.web import claims, groups, health, images, inputs, openapi, tasks, updates
+from gpugen_server.web import claims, groups, health, images, inputs, metrics, openapi, tasks, tokens, updates
 from gpugen_server.web.queries import EventQuery, ImageQuery, SocketQuery, TaskQuery
 from gpugen_server.web.route import Call, Route
 
@@ -49,6 +50,8 @@ ROUTES: tuple[Route, ...] = (
     Route(paths.MODELS, health.Models, _get(ModelList)),
     Route(paths.WORKERS, health.Workers, _get(WorkerList)),
     Route(paths.STATS, health.Numbers, _get(Stats)),
+    Route(paths.TOKENS, tokens.Tokens, _post(TokenRequest, NewToken, 201) | _get(TokenList)),
+    Route(paths.TOKEN, tokens.OneToken, {"delete": Call(status=204)}),
     Route(paths.WORKER_SESSIONS, claims.WorkerSessions, _post(SessionRequest, Session, 201)),
     Route(paths.WORKER_CLAIMS, claims.WorkerClaims, _post(ClaimRequest, Leases)),
     Route(paths.LEASE_EVENTS, claims.LeaseEvents, _post(Reports, Beat)),
@@ -59,5 +62,6 @@ ROUTES: tuple[Route, ...] = (
     Route(paths.LEASE_RELEASE, claims.LeaseRelease, _post(Release, None, 204)),
     Route(paths.HEALTHZ, health.Healthz, _get(Health)),
     Route(paths.READYZ, health.Readyz, _get(Health)),
+    Route(paths.METRICS, metrics.Metrics, _get(str)),
     Route(paths.OPENAPI, openapi.OpenApi, _get(dict)),
 )

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from gpugen_protocol.errors import Unavailable
+from gpugen_protocol.errors import TooManyRequests, Unavailable
 from gpugen_protocol.models import Registry
 from gpugen_server.database import Database
 from gpugen_server.events.entry import Entry
@@ -20,6 +20,7 @@ from gpugen_server.queue.chatter import Chatter
 from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
 from gpugen_server.tokens.gate import Gate
+from gpugen_server.tokens.throttle import Throttle
 from gpugen_server.web.dispatch import Dispatcher
 from gpugen_server.web.holds import Holds
 
@@ -56,6 +57,7 @@ class Services:
     tell: Callable[[list[Entry]], None]
     holds: Holds
     chatter: Chatter = field(default_factory=Chatter)
+    submits: Throttle = field(default_factory=lambda: Throttle(0))
     limits: Limits = field(default_factory=Limits)
     sockets: set[Socket] = field(default_factory=set)
     started: float = field(default_factory=time.monotonic)
@@ -69,14 +71,20 @@ class Services:
         """The moment (seconds since the epoch) after which a worker was heard of, if it is alive."""
         return time.time() - LIVE_BEATS * self.settings.heartbeat_seconds
 
-    def check_takes_tasks(self) -> None:
-        """Call this right before a task is written, with nothing to wait for in between.
+    def check_takes_tasks(self, user: str) -> None:
+        """Call this right before a task of `user` is written, with nothing to wait for in between.
 
         Raises:
             Unavailable: the server is about to end.
+            TooManyRequests: `user` submits too fast.
         """
         if self.refusing_tasks:
             raise Unavailable("The server is about to end, for nobody used it.", retry_after=1.0)
+        wait = self.submits.take(user)
+        if wait:
+            raise TooManyRequests(
+                f"You submit more than {self.settings.submits_per_minute:,} tasks a minute.", retry_after=wait
+            )
 
     def enter(self) -> None:
         """A request is being answered."""

@@ -50,7 +50,7 @@ class Tasks(Handler):
             key=self._key(),
         )
         live_after = self.services.live_after()
-        self.services.check_takes_tasks()
+        self.services.check_takes_tasks(self.principal.user)
         task, new = await self.services.database.run(_submit, submission, live_after, self.services.limits)
         self.set_header("Location", f"{self.request.path}/{task.id}")
         self.answer(task, 201 if new else 200)
@@ -116,7 +116,7 @@ class TaskRetry(Handler):
         services, owner = self.services, self.principal.owner
         live_after = services.live_after()
         terms = Terms(services.registry, services.settings.max_attempts, live_after, services.limits)
-        services.check_takes_tasks()
+        services.check_takes_tasks(self.principal.user)
         new = await services.database.run(retry.retry, id, owner, terms)
         self.answer(await services.database.run(search.get, new, owner, live_after), 201)
 

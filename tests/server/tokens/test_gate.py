@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from gpugen_protocol.errors import StorageFull, Unauthorized
+from gpugen_protocol.errors import StorageFull, TooManyRequests, Unauthorized
 from gpugen_server import tokens
 from gpugen_server.tokens import gate as gates
 from gpugen_server.tokens.gate import Gate
@@ -63,3 +63,24 @@ def test_the_use_of_a_token_is_noted(ask, database):
     made = database.call(tokens.create, "user", "ann")
     ask(f"Bearer {made.token}")
     assert database.call(tokens.listing)[0].last_used_at
+
+
+def test_after_many_wrong_tokens_strangers_of_that_address_wait_and_friends_do_not(database):
+    gate, loop = Gate(database), asyncio.new_event_loop()
+    known, fresh = (database.call(tokens.create, "user", "ann").token for _ in range(2))
+
+    def come(token, address):
+        return loop.run_until_complete(gate.identify(f"Bearer {token}", address))
+
+    come(known, "10.0.0.1")
+    for number in range(60):
+        with pytest.raises(Unauthorized):
+            come(f"wrong{number}", "10.0.0.1")
+    with pytest.raises(TooManyRequests) as refused:
+        come(fresh, "10.0.0.1")
+    assert refused.value.retry_after > 0
+    assert come(fresh, "10.0.0.2").user == "ann"
+    gate.forget()
+    assert come(known, "10.0.0.1").user == "ann"
+    loop.run_until_complete(database.close())
+    loop.close()

@@ -2,10 +2,12 @@ import json
 import socket
 
 import pytest
+import requests
 
 from gpugen_protocol.errors import Problem
 from gpugen_protocol.request import TaskRequest
 from gpugen_server.queue import search
+from gpugen_server.web.handler import Handler
 
 
 def problem(answer):
@@ -133,3 +135,50 @@ def test_the_access_log_knows_method_path_and_user_but_no_query(ask, caplog, wai
     (record,) = wait_until(lambda: [each for each in caplog.records if each.name == "gpugen_server.access"])
     assert (record.method, record.path, record.status, record.user) == ("GET", "/api/v1/tasks", 200, "local")
     assert "private" not in str(vars(record))
+
+
+def test_a_body_that_drips_is_cut_off_and_others_are_served_meanwhile(server, ask, monkeypatch):
+    monkeypatch.setattr(Handler, "body_seconds", 0.5)
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.user_token}\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as drip:
+        drip.sendall(head.encode() + b"Content-Length: 100\r\n\r\n{")
+        assert ask("POST", "/api/v1/tasks", json={"prompt": "a cat"}).status_code == 201
+        assert drip.recv(100) == b""
+
+
+def test_a_stranger_cannot_make_the_server_keep_a_large_body(server):
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as stranger:
+        stranger.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n")
+        assert stranger.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_a_form_with_files_is_not_parsed(ask):
+    answer = ask("POST", "/api/v1/tasks", files={"prompt": b"x" * 1000})
+    assert (answer.status_code, problem(answer)["code"]) == (400, "invalid_request")
+
+
+def test_a_user_who_submits_too_fast_is_told_when_to_go_on_and_others_are_not_held_up(make_server):
+    server = make_server(submits_per_minute=3)
+
+    def submit(token):
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.post(f"{server.url}/api/v1/tasks", json={"prompt": "a"}, headers=headers, timeout=10)
+
+    answers = [submit(server.user_token) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 20
+    assert submit(server.make_token("user", "ann")).status_code == 201
+
+
+def test_behind_a_proxy_the_callers_are_told_apart_by_its_word_alone(make_server):
+    server = make_server(proxies="127.0.0.1")
+
+    def guess(caller):
+        headers = {"Authorization": "Bearer wrong", "X-Forwarded-For": caller}
+        return requests.get(f"{server.url}/api/v1/tasks", headers=headers, timeout=10).status_code
+
+    assert {guess("203.0.113.5") for _ in range(60)} == {401}
+    assert guess("203.0.113.5") == 429
+    assert guess("203.0.113.6") == 401

@@ -4,16 +4,20 @@ import re
 
 import pytest
 
+from gpugen_protocol.request import TaskRequest
+from gpugen_protocol.tokens import LOCAL_USER
+from gpugen_server import tokens
 from gpugen_server.queue import ids
 from gpugen_server.web.handler import Endpoint, Handler
 from gpugen_server.web.routes import ROUTES
 
 PUBLIC = {"/healthz", "/readyz", "/openapi.json"}
 CALLS = [(method, route) for route in ROUTES for method in route.calls]
+HOLES = re.compile(r"\{(\w+)\}")
 NAMES = [f"{method} {route.path.template}" for method, route in CALLS]
 MAY = {
     "user": {"user"},
-    "admin": {"user"},
+    "admin": {"user", "admin"},
     "worker": {"registration"},
     "session": {"session"},
     "none": set(),
@@ -51,6 +55,51 @@ def test_a_route_is_open_to_its_own_scope_and_to_nobody_else(ask, the_tokens, me
             assert answer.status_code == (403 if MAY[kind] else 401), kind
             assert answer.headers["Content-Type"] == "application/problem+json"
             assert ("WWW-Authenticate" in answer.headers) == (answer.status_code == 401)
+
+
+def test_the_running_application_has_the_routes_of_the_table_and_no_other(server):
+    application = server.server._http.request_callback
+    found = [rule.matcher.regex.pattern for rule in application.wildcard_router.rules]
+    assert found == [f"{route.path.regex}$" for route in ROUTES]
+
+
+@pytest.fixture
+def drawn(worker_api, lease, png):
+    """A lease whose first image is there."""
+    worker_api.upload(lease.id, 0, png(64, 64))
+    return lease
+
+
+OTHERS = [
+    (method, route)
+    for method, route in CALLS
+    if route.path.template.count("{id}") and route.handler.role == "user"
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "route"), OTHERS, ids=[f"{method} {route.path.template}" for method, route in OTHERS]
+)
+def test_what_is_somebody_elses_does_not_exist(ask, server, drawn, method, route):
+    lease, tasks = drawn, server.tasks()
+    token = server.query(tokens.listing, LOCAL_USER)[0].id
+    group = tasks.submit(TaskRequest(prompt="a", group="ours")).group
+    ids_ = {"tasks": lease.task.id, "groups": group, "tokens": token}
+    there = ids_[route.path.template.split("/")[3]]
+    path = route.path(
+        **{hole: 0 if hole == "index" else there for hole in HOLES.findall(route.path.template)}
+    )
+    stranger = server.make_token("user", "stranger")
+    before = ask("GET", f"/api/v1/tasks/{lease.task.id}").json()
+    assert ask(method, path, stranger).status_code == 404
+    assert ask(method, path, server.worker()._connection.token).status_code == 403
+    after = ask("GET", f"/api/v1/tasks/{lease.task.id}").json()
+    assert (after["state"], after["images"]) == (before["state"], before["images"])
+
+
+def test_a_websocket_tells_nothing_of_somebody_elses_task(ask, server, lease):
+    stranger = server.make_token("user", "stranger")
+    assert ask("GET", f"/api/v1/events?task={lease.task.id}", stranger).status_code == 404
 
 
 def test_only_health_and_the_description_are_public():
