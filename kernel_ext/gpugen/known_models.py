@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from typing import TYPE_CHECKING
 
-from gpugen.client import Client
 from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.models import parse_registry
 from gpugen_protocol.places import registry_files
+
+if TYPE_CHECKING:
+    from gpugen.client import Client
 
 
 class KnownModels:

@@ -10,6 +10,7 @@ from gpugen.status import Status
 from gpugen.words import headline, in_common
 
 _COLUMNS = 6
+_NAMED = {"steps", "guidance", "seed", "strength"}  # numbers say nothing without their key
 
 
 class SweepStatus:
@@ -141,4 +142,4 @@ class SweepStatus:
 
 
 def _caption(key: str, value: object) -> str:
-    return label(value) if key in {"prompt", "model", "scheduler"} else f"{key} {label(value)}"
+    return f"{key} {label(value)}" if key in _NAMED else label(value)

@@ -116,6 +116,7 @@ def command(token: str) -> list[str]:
     return [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.port=0"),
         *(f"--IdentityProvider.token={token}", "--LabApp.extension_manager=readonly", *root),
+        "--LabApp.expose_app_in_browser=True",
     ]
 
 

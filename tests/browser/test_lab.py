@@ -51,7 +51,7 @@ def run(page: Page, index: int) -> Locator:
 
 def picture_in(outputs: Locator) -> Locator:
     """The durable picture, not a preview of the card."""
-    return outputs.locator("img[src^='data:image/png']:not(.gpugen-card *)").last
+    return outputs.locator("img[src^='data:image/png']:not(.gpugen-pictures *)").last
 
 
 def save(page: Page) -> None:

@@ -39,9 +39,9 @@ def test_it_knows_options_values_and_sub_commands(completer: Completer, line: st
 
 
 def test_a_shell_offers_them_and_asks_no_server(gpugen_shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import gpugen.magic
+    import gpugen.session
 
-    monkeypatch.setattr(gpugen.magic, "Client", lambda *_: pytest.fail("a server was asked"))
+    monkeypatch.setattr(gpugen.session, "Client", lambda *_: pytest.fail("a server was asked"))
 
     def offered(text: str) -> set[str]:
         with provisionalcompleter():

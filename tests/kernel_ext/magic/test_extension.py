@@ -15,7 +15,7 @@ from traitlets import TraitError
 def test_loading_takes_no_heavy_imports() -> None:
     code = (
         "import sys, IPython; known = set(sys.modules); import gpugen.magic; "
-        "heavy = {'torch', 'PIL', 'ipywidgets', 'peewee', 'numpy', 'tornado', 'redis'}; "
+        "heavy = {'torch', 'PIL', 'ipywidgets', 'numpy', 'tornado', 'requests', 'websockets'}; "
         "print(sorted(heavy & (set(sys.modules) - known)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
