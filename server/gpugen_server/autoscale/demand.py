@@ -19,6 +19,14 @@ COUNTED = 100  # more tasks than that do not want more workers, and a long queue
 PATIENCE = 300.0  # seconds a worker may be silent before tasks that only it serves are given up
 TOLD = 100  # so many tasks at the head of the queue get a complaint; the others wait for those
 
+# With `lock_free` each: a task that is just being claimed or canceled needs to be told nothing.
+_STARTING = """
+SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase = 'starting'
+ORDER BY place, num LIMIT ?
+"""
+_HEAD = "SELECT num, id, owner FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?"
+_QUEUED = "SELECT num, id, owner, model FROM tasks WHERE state = 'queued'"
+
 
 class Demand(Struct, frozen=True, kw_only=True):
     """How much work waits and who is there to do it.
@@ -59,11 +67,7 @@ def read(store: Store, live_after: float) -> Demand:
 
 def line_up(store: Store, live_after: float) -> None:
     """The worker is there: those who were told that it starts now wait for their turn."""
-    told = store.rows(
-        "SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase = 'starting'"
-        " ORDER BY place, num LIMIT ?",
-        TOLD,
-    )
+    told = store.rows(_STARTING + store.lock_free, TOLD)
     store.change(
         "UPDATE tasks SET phase = 'queued', phase_text = '' WHERE state = 'queued' AND phase = 'starting'"
     )
@@ -73,10 +77,7 @@ def line_up(store: Store, live_after: float) -> None:
 
 def complain(store: Store, message: str) -> None:
     """Write `message` into the log of the tasks that wait."""
-    queued = store.rows(
-        "SELECT num, id, owner FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?", TOLD
-    )
-    for key in map(TaskKey._make, queued):
+    for key in map(TaskKey._make, store.rows(_HEAD + store.lock_free, TOLD)):
         log.append(store, key, LogEvent, level="error", message=message)
 
 
@@ -93,7 +94,7 @@ def forget_workers(store: Store) -> None:
 
 def fail_unserved(store: Store, live_after: float, why: Callable[[str], TaskFailure]) -> None:
     """End every task that waits for a model that nobody serves; `why` gives the reason for a model."""
-    queued = store.rows("SELECT num, id, owner, model FROM tasks WHERE state = 'queued'")
+    queued = store.rows(_QUEUED + store.lock_free)
     hopeless = _unserved(store, {model for *_, model in queued}, live_after)
     for num, task, owner, model in queued:
         if model in hopeless:

@@ -75,7 +75,7 @@ class Autoscaler:
         """Bring what is there closer to what is wanted."""
         while self._ended:
             await self._note_end(self._ended.pop(0))
-        live_after = time.time() - self._live_seconds
+        live_after = self._database.now() - self._live_seconds
         now = await self._database.run(demand.read, live_after)
         if now.started and now.unserved:  # all workers of this server offer the same
             await self._database.run(demand.fail_unserved, live_after, _model_missing)

@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import peewee
 
+from gpugen_protocol.errors import Unavailable
 from gpugen_server.database import schema
 from gpugen_server.database.engine import Engine
 from gpugen_server.database.sqlite import Sqlite
@@ -24,6 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CLOSING = 30.0  # seconds for what still runs when everything is closed
+PATIENCE = 30.0  # seconds; more than any statement may take, but a disk or a machine can stand still
 MOST_TRIES = 6  # of a transaction that loses a race
 _MISTAKES = (peewee.IntegrityError, peewee.ProgrammingError, peewee.DataError)
 
@@ -46,6 +48,10 @@ class Database:
         self.engine = _engine(where, synchronous)
         self._on_commit = on_commit
         self._threads = ThreadPoolExecutor(self.engine.threads, thread_name_prefix="gpugen-database")
+
+    def now(self) -> float:
+        """The time by the database's clock, in seconds since the epoch."""
+        return self.engine.now()
 
     def migrate(self) -> int:
         """Bring the tables up to date; gives the version found.
@@ -80,7 +86,8 @@ class Database:
         It may run several times, the last one counting: its only effects must be those on the store.
 
         Raises:
-            StorageFull, Unavailable: the database cannot write; nothing was changed.
+            StorageFull, Unavailable: the database cannot write. Nothing was changed, unless what got lost was
+                the answer to a commit: whoever repeats a request must be able to.
         """
         loop = asyncio.get_running_loop()
 
@@ -90,7 +97,11 @@ class Database:
                 loop.call_soon_threadsafe(self._on_commit, outbox)
             return result
 
-        return await self._submit(transact_and_tell)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._submit(transact_and_tell)
+        except TimeoutError:
+            raise Unavailable("The database takes too long to answer.", retry_after=5.0) from None
 
     def call(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """As `run`, on the calling thread; for the command line."""
@@ -122,12 +133,12 @@ class Database:
     def _once(
         self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
     ) -> tuple[T, list[Entry]]:
-        store = self.engine.store(self.engine.peewee)
         with ExitStack() as stack:
             try:
                 stack.enter_context(self.engine.transaction())
             except peewee.PeeweeException as error:
                 raise _NotBegun from error
+            store = self.engine.store()
             result = function(store, *args, **kw)
         return result, store.outbox
 
@@ -150,8 +161,9 @@ class Database:
     def _may_try_again(self, problem: Exception, error: BaseException, tries: int) -> bool:
         remedy = self.engine.remedy(error)
         if remedy == "reconnect":
+            was_connected = not self.engine.peewee.is_closed()
             self._drop_connection()
-            return isinstance(problem, _NotBegun) and tries == 1
+            return was_connected and isinstance(problem, _NotBegun) and tries == 1
         return remedy == "again" and tries < MOST_TRIES
 
     def _drop_connection(self) -> None:

@@ -30,15 +30,20 @@ class Engine(Protocol):
     upgrades_itself: bool
     name: str
 
-    @property
-    def store(self) -> type[Store]:
-        """What a transaction is given as."""
+    def now(self) -> float:
+        """The time by the database's clock, in seconds since the epoch."""
+
+    def store(self) -> Store:
+        """What a function gets; call it inside a transaction."""
 
     def transaction(self) -> AbstractContextManager[Any]:
         """A transaction on the calling thread's connection."""
 
     def version(self) -> int:
-        """The version of the schema; 0 for an empty database. Inside a migration it also keeps others out."""
+        """The version of the schema; 0 for an empty database."""
+
+    def begin_migration(self) -> None:
+        """Until this transaction ends, keep other migrations out and let statements take their time."""
 
     def set_version(self, version: int) -> None:
         """Write it down, in the same transaction."""

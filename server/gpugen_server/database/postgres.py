@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
@@ -9,11 +11,13 @@ from urllib.parse import urlsplit, urlunsplit
 import peewee
 
 from gpugen_protocol.errors import GpugenError, MissingExtra, StorageFull, Unavailable
+from gpugen_server.complaints import QUIET
 from gpugen_server.database.engine import Remedy
-from gpugen_server.database.store import PostgresStore
+from gpugen_server.database.store import PostgresStore, Store
 
 CONNECTIONS = 8  # of one server process; each is a thread that waits for the network
 _CONNECT_SECONDS = 5
+_MEASURED = 60.0  # seconds for which a comparison of the clocks holds
 # On the server's side, so that they hold whatever happens to us: nothing may wait for ever.
 _LIMITS = {
     "statement_timeout": "15s",
@@ -25,6 +29,8 @@ _MIGRATION_LOCK = 7_014_823_091  # any number, the same in every gpugen
 _RACE = frozenset({"40001", "40P01"})  # serialization failure, deadlock: the other one went first
 _FULL = frozenset({"53100"})  # disk full
 
+logger = logging.getLogger(__name__)
+
 
 class Postgres:
     """The database at `url`, `postgresql://user:password@host:port/name`.
@@ -33,7 +39,6 @@ class Postgres:
         MissingExtra: its driver is not installed.
     """
 
-    store = PostgresStore
     threads = CONNECTIONS
     types: ClassVar[dict[str, str]] = {
         "serial": "BIGSERIAL PRIMARY KEY",
@@ -51,6 +56,9 @@ class Postgres:
                 hint="Run: pip install 'gpugen[postgres]'",
             ) from None
         self.name = _without_password(url)
+        self._ahead = 0.0  # seconds by which the database's clock is ahead of ours
+        self._measured = -_MEASURED
+        self._logged = ("", 0.0)  # what was said last, and when
         self.peewee: Any = peewee.PostgresqlDatabase(
             url.replace("postgres://", "postgresql://", 1),
             prefer_psycopg3=True,
@@ -60,6 +68,7 @@ class Postgres:
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,
+            tcp_user_timeout=20_000,  # milliseconds that what was sent may stay without an acknowledgement
             options=" ".join(
                 f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in _LIMITS.items()
             ),
@@ -70,9 +79,23 @@ class Postgres:
         found: AbstractContextManager[Any] = self.peewee.atomic()
         return found
 
-    def version(self) -> int:
-        """Kept in a table of one row; whoever else asks in a transaction waits for the end of this one."""
+    def now(self) -> float:
+        """PostgreSQL's clock, as it was measured last: servers whose own clocks differ agree on leases."""
+        return time.time() + self._ahead
+
+    def store(self) -> Store:
+        """As `Engine.store`."""
+        if time.monotonic() - self._measured >= _MEASURED:
+            self._measure()
+        return PostgresStore(self.peewee, self.now())
+
+    def begin_migration(self) -> None:
+        """As `Engine.begin_migration`."""
+        self.peewee.execute_sql("SET LOCAL statement_timeout = 0")
         self.peewee.execute_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+
+    def version(self) -> int:
+        """Kept in a table of one row."""
         if not self.columns("gpugen_schema"):
             return 0
         return int(self.peewee.execute_sql("SELECT version FROM gpugen_schema").fetchone()[0])
@@ -93,19 +116,31 @@ class Postgres:
         return {name for (name,) in found.fetchall()}
 
     def remedy(self, error: BaseException) -> Remedy:
-        """A lost race is run again; a lost connection is replaced, for the next one to use."""
-        if _state(error) in _RACE:
-            return "again"
-        return (
-            "reconnect" if isinstance(error, peewee.OperationalError | peewee.InterfaceError) else "give up"
-        )
+        """A lost race is run again. After anything else the connection is replaced: it may be gone, or lead
+        to a server that was demoted to read-only.
+        """
+        return "again" if _state(error) in _RACE else "reconnect"
 
     def explain(self, error: BaseException) -> GpugenError:
-        """As `Engine.explain`; the driver's message may name the host, never the password."""
-        text = " ".join(str(error).split())
+        """As `Engine.explain`. What the driver says names hosts and users: that is for the log alone."""
+        self._log(" ".join(str(_first(error)).split()))
         if _state(error) in _FULL:
-            return StorageFull(f"The database cannot grow: {text}", hint="Free space on PostgreSQL's disk.")
-        return Unavailable(f"The database does not answer: {text}", retry_after=1.0)
+            return StorageFull("The database cannot grow.", hint="Free space on PostgreSQL's disk.")
+        return Unavailable(
+            "The database does not answer.", hint="It is tried again; the log says more.", retry_after=1.0
+        )
+
+    def _measure(self) -> None:
+        before = time.time()
+        row = self.peewee.execute_sql("SELECT extract(epoch FROM clock_timestamp())").fetchone()
+        self._ahead = float(row[0]) - (before + time.time()) / 2
+        self._measured = time.monotonic()
+
+    def _log(self, text: str) -> None:
+        said, at = self._logged
+        if text != said or time.monotonic() - at > QUIET:
+            logger.error("PostgreSQL: %s", text)
+            self._logged = (text, time.monotonic())
 
 
 def _state(error: BaseException) -> str:
@@ -116,6 +151,15 @@ def _state(error: BaseException) -> str:
             return str(state)
         cause = cause.__cause__ or cause.__context__
     return ""
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong at first: when a connection breaks, the rollback fails as well, and hides it."""
+    first, cause = error, error.__cause__ or error.__context__
+    while cause is not None:
+        first = cause if isinstance(cause, peewee.PeeweeException) else first
+        cause = cause.__cause__ or cause.__context__
+    return first
 
 
 def _without_password(url: str) -> str:

@@ -104,6 +104,7 @@ def migrate(engine: Engine, target: int = VERSION) -> int:
         Misconfigured: the database is newer than this program.
     """
     with engine.transaction():
+        engine.begin_migration()
         found = engine.version()
         _refuse_newer(engine, found)
         for step in STEPS[found:target]:

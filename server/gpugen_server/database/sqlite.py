@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,6 @@ class Sqlite:
         synchronous: FULL keeps an acknowledged submit through power loss, NORMAL through a crash only.
     """
 
-    store = Store
     threads = 1
     types: ClassVar[dict[str, str]] = {
         "serial": "INTEGER NOT NULL PRIMARY KEY",
@@ -59,6 +59,17 @@ class Sqlite:
                 yield
         except sqlite3.Error as error:
             raise getattr(peewee, type(error).__name__, peewee.DatabaseError)(str(error)) from error
+
+    def now(self) -> float:
+        """This machine's clock: nobody else uses the file."""
+        return time.time()
+
+    def store(self) -> Store:
+        """As `Engine.store`."""
+        return Store(self.peewee, self.now())
+
+    def begin_migration(self) -> None:
+        """Who writes keeps others out already."""
 
     def version(self) -> int:
         """Kept in the file's own header."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 from typing import Any, ClassVar
 
@@ -15,16 +14,16 @@ class Store:
     Attributes:
         lock: ends a SELECT whose rows are about to be changed: nobody else may until this transaction ends.
         lock_free: the same, passing over rows that somebody else holds.
-        now: the time of this transaction, in seconds since the epoch.
+        now: the time of this transaction by the database's clock, in seconds since the epoch.
     """
 
     lock: ClassVar[str] = ""  # SQLite has one writer: who reads in a transaction of ours is the one
     lock_free: ClassVar[str] = ""
 
-    def __init__(self, database: Any) -> None:  # of peewee, whose methods have no types
+    def __init__(self, database: Any, now: float) -> None:  # of peewee, whose methods have no types
         self.database = database
         self.outbox: list[Entry] = []
-        self.now = time.time()
+        self.now = now
 
     def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
@@ -35,6 +34,12 @@ class Store:
         """The only row of a statement, or None."""
         found = self.rows(sql, *params)
         return found[0] if found else None
+
+    def first_free(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
+        """The first row of a SELECT that nobody else holds, locked; if all are held, the first that is let go
+        of unchanged. None when there is no such row.
+        """
+        return self.row(sql, *params)
 
     def value(self, sql: str, *params: Any) -> Any:
         """The first column of the only row, or None."""
@@ -54,6 +59,10 @@ class PostgresStore(Store):
 
     lock = " FOR UPDATE"
     lock_free = " FOR UPDATE SKIP LOCKED"
+
+    def first_free(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
+        """As `Store.first_free`: whoever only looked at the row, or failed, must not hide it."""
+        return self.row(sql + self.lock_free, *params) or self.row(sql + self.lock, *params)
 
     def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
         return self.database.execute_sql(_with_its_placeholders(sql), tuple(map(_storable, params)))

@@ -19,6 +19,7 @@ from gpugen_protocol.errors import NotFound, StorageFull, Unavailable
 
 _NAME = re.compile(r"[0-9a-z]{5}/[0-9a-z]{26}-\d{1,2}-\d{1,6}-[0-9a-f]{8}\.png")
 _SETTLED = 3600.0  # seconds after which a file has its row or never gets one
+_WRITTEN = 60.0  # seconds after which a file that is still a part will not be written to its end
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -39,8 +40,11 @@ class Directory:
         except OSError as error:
             raise Unavailable(f"The image folder {self.root} cannot be made: {error.strerror}.") from None
         self.check()
+        before = time.time() - _WRITTEN  # another server may be writing here
         for left in self.root.glob("*/*.part"):
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_mtime < before:
+                    left.unlink()
 
     def check(self) -> None:
         """Raises Unavailable if nothing can be written here."""

@@ -84,7 +84,7 @@ def claim(store: Store, claimer: Claimer) -> tuple[Lease, ...]:
 
 def _claim_one(store: Store, claimer: Claimer, ability: Ability) -> Lease | None:
     fits, needs = ability.fits(claimer.models)
-    head = store.row(_HEAD.format(fits=fits) + store.lock_free, *needs)
+    head = store.first_free(_HEAD.format(fits=fits), *needs)
     if head is None:
         return None
     num = _choose(store, claimer, Front(*head), fits, needs)

@@ -9,6 +9,10 @@ from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
 
+_NOT_TOLD = """
+SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase_text != ? LIMIT 1000
+"""
+
 
 def unfinished(store: Store) -> bool:
     """Whether any task is queued or running."""
@@ -22,9 +26,7 @@ def unfinished(store: Store) -> bool:
 
 def tell_waiting(store: Store, models: frozenset[str] | None, phase: Phase, text: str, data: Any) -> int:
     """Write a phase event on every queued task of `models` (None: any) that does not say so already."""
-    found = store.rows(
-        "SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase_text != ? LIMIT 1000", text
-    )
+    found = store.rows(_NOT_TOLD + store.lock_free, text)
     wanted = [row for row in found if models is None or row[3] in models]
     for num, task, owner, _ in wanted:
         store.change("UPDATE tasks SET phase = ?, phase_text = ? WHERE num = ?", phase, text, num)

@@ -147,7 +147,10 @@ def requeue(store: Store, held: Held, how: str, text: str) -> None:
 
 
 def _hold(store: Store, lease: str, worker: str, how: str) -> Held | None:
-    """The task; None if the very same post has ended the lease already, so that its answer was lost."""
+    """The task; None if the very same post has ended the lease already, so that its answer was lost.
+
+    In this order: of two posts that come at once, the second waits at the lease for the first one's end.
+    """
     try:
         return leases.hold(store, lease, worker)
     except LeaseLost:

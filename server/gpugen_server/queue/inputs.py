@@ -87,17 +87,16 @@ def use(store: Store, num: int, owner: str, request: ResolvedRequest) -> None:
         wanted = getattr(request, field)
         if wanted is None or _is_noted(store, num, wanted):
             continue
+        # Young again, so that who is just about to drop it for its age thinks better of it.
         if not store.change(
-            "INSERT INTO task_inputs (task_num, input) SELECT ?, id FROM inputs WHERE id = ? AND owner = ?",
-            num,
-            wanted,
-            owner,
+            "UPDATE inputs SET used_at = ? WHERE id = ? AND owner = ?", store.now, wanted, owner
         ):
             raise InvalidRequest(
                 f"{field}: there is no input {wanted}.",
                 hint="Send the image again; one that no task needs is removed after a day.",
                 errors=(FieldError(field, "is not an input of yours"),),
             )
+        store.change("INSERT INTO task_inputs (task_num, input) VALUES (?, ?)", num, wanted)
 
 
 def file_for(store: Store, lease: str, worker: str, wanted: str) -> str:

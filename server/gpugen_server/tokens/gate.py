@@ -50,7 +50,7 @@ class Gate:
         principal, until = self._known.get(key, (None, 0.0))
         if principal is None or until < time.monotonic():
             return None
-        if principal.expires_at is not None and principal.expires_at < time.time():
+        if principal.expires_at is not None and principal.expires_at < self._database.now():
             return None
         return principal
 

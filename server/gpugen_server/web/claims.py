@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from msgspec import UNSET, UnsetType
 
 from gpugen_protocol.errors import Unauthorized, WorkerTooOld
@@ -87,7 +85,8 @@ class WorkerHandler(Handler):
         """Whether the token holds until the wait is over and the lease is renewed; beats bring new tokens."""
         needed = request.wait_seconds + self.services.settings.lease_seconds
         expires_at = self.principal.expires_at
-        return expires_at is None or expires_at - time.time() > min(needed, SESSION_SECONDS / 2)
+        left = None if expires_at is None else expires_at - self.services.database.now()
+        return left is None or left > min(needed, SESSION_SECONDS / 2)
 
     async def beat(self, held: Held) -> Beat:
         """What every post on a lease is answered with."""
@@ -101,7 +100,7 @@ class WorkerHandler(Handler):
     async def _new_token(self) -> str | UnsetType:
         """A fresh session token once half the life of the present one is over."""
         expires_at = self.principal.expires_at
-        if expires_at is None or expires_at - time.time() > SESSION_SECONDS / 2:
+        if expires_at is None or expires_at - self.services.database.now() > SESSION_SECONDS / 2:
             return UNSET
         return await self.services.database.run(tokens.open_session, self.worker, self.principal)
 
@@ -154,7 +153,7 @@ class LeaseEvents(WorkerHandler):
         """Progress and previews of a lease that was looked up a moment ago need no look."""
         held = self.services.holds.get(lease, self.worker) if report.is_live(events) else None
         if held is not None:
-            self.services.tell(report.entries(held, events, time.time()))
+            self.services.tell(report.entries(held, events, self.services.database.now()))
         return held
 
 

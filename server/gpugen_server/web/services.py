@@ -69,7 +69,7 @@ class Services:
 
     def live_after(self) -> float:
         """The moment (seconds since the epoch) after which a worker was heard of, if it is alive."""
-        return time.time() - LIVE_BEATS * self.settings.heartbeat_seconds
+        return self.database.now() - LIVE_BEATS * self.settings.heartbeat_seconds
 
     def check_takes_tasks(self, user: str) -> None:
         """Call this right before a task of `user` is written, with nothing to wait for in between.

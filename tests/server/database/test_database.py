@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import pytest
 
@@ -111,3 +112,22 @@ def test_full_synchronous_is_the_default(tmp_path):
     assert database.call(lambda store: store.value("PRAGMA synchronous")) == 2
     assert database.call(lambda store: store.value("PRAGMA journal_mode")) == "wal"
     database.disconnect()
+
+
+def test_a_database_that_stands_still_is_unavailable_and_served_again_when_it_goes_on(database, monkeypatch):
+    monkeypatch.setattr("gpugen_server.database.database.PATIENCE", 0.1)
+    go_on = threading.Event()
+
+    async def main():
+        with pytest.raises(Unavailable, match="too long"):
+            await asyncio.gather(
+                *(database.run(lambda _: go_on.wait(30)) for _ in range(database.engine.threads))
+            )
+        with pytest.raises(Unavailable, match="too long"):
+            await database.run(count)
+        go_on.set()
+        monkeypatch.setattr("gpugen_server.database.database.PATIENCE", 30.0)
+        assert await database.run(count) == 0
+        await database.close()
+
+    asyncio.run(main())

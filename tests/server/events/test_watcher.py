@@ -52,13 +52,14 @@ class Scene:
 
 
 async def read(watcher, seconds=0.15):
-    """What arrives until it is quiet."""
+    """What arrives until it is quiet and nothing is being read from the database."""
     found = []
     while True:
         try:
             found.append(json.loads(await asyncio.wait_for(watcher.outbound.get(), seconds)))
         except TimeoutError:
-            return found
+            if not watcher._readers:
+                return found
 
 
 def numbers(events, task):

@@ -32,7 +32,7 @@ def test_an_expired_token_opens_nothing(database, monkeypatch):
     made = database.call(tokens.create, "user", "ann", "", 60.0)
     assert principal(database, made.token) is not None
     now = time.time()
-    monkeypatch.setattr("gpugen_server.database.store.time.time", lambda: now + 61)
+    monkeypatch.setattr("time.time", lambda: now + 61)
     assert principal(database, made.token) is None
 
 
@@ -102,7 +102,7 @@ def test_a_session_ends_with_the_token_that_opened_it_however_often_it_was_renew
 def test_expired_session_tokens_are_swept(database, opener, monkeypatch):
     database.call(tokens.open_session, "w1", opener)
     now = time.time()
-    monkeypatch.setattr("gpugen_server.database.store.time.time", lambda: now + 3601)
+    monkeypatch.setattr("time.time", lambda: now + 3601)
     database.call(tokens.open_session, "w2", opener)
     left = database.call(lambda store: store.rows("SELECT worker FROM tokens WHERE worker IS NOT NULL"))
     assert left == [("w2",)]

@@ -95,6 +95,7 @@ def test_an_image_stays_as_long_as_a_task_needs_it_and_else_for_a_day(server, ta
     for each in tasks.list().tasks:
         tasks.cancel(each.id)
         tasks.delete(each.id)
+    age(server)
     forget(server)
     assert files(server) == []
 
