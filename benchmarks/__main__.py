@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("startup", "latency", "overhead")
+NAMES = ("startup", "latency", "fanout", "overhead")
 
 
 def main() -> int:

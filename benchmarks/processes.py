@@ -24,9 +24,10 @@ class RunningServer:
 
 
 @contextmanager
-def server(folder: Path, *, synchronous: str = "FULL") -> Iterator[RunningServer]:
-    """A server on a free port with its data in `folder` and no autoscaler."""
-    environ = _environ(folder, synchronous)
+def server(folder: Path, *, synchronous: str = "FULL", **settings: str) -> Iterator[RunningServer]:
+    """A server on a free port with its data in `folder`, no autoscaler, and other `settings`."""
+    more = {f"GPUGEN_{name.upper()}": value for name, value in settings.items()}
+    environ = _environ(folder, synchronous) | more
     ready = folder / "ready.json"
     process = subprocess.Popen(
         [

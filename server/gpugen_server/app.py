@@ -157,6 +157,9 @@ class Server:
         self._services.decoders.close()
 
     def _on_commit(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            if entry.seq:
+                self._services.holds.forget(entry.task)
         self._bus.publish(entries)
         if any(entry.state == "queued" for entry in entries):
             self._queued()  # those who wait here need not wait for Redis

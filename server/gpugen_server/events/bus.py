@@ -30,6 +30,7 @@ STREAM = "gpugen:events"
 MAX_LENGTH = 5_000  # of at most 24 KB each, a preview: see embedded_redis.MEMORY
 _KEPT = 100  # entries left when a Redis that was full is to take more
 _BATCH = 500
+_DELIVERIES = 500  # messages to sockets before others may do something
 _TIMEOUT = 1.0  # seconds for one answer of Redis
 _BLOCK = 2.0  # seconds one read waits for news
 _PAUSE = 0.01  # seconds between two round trips: what happens meanwhile shares the next one
@@ -51,7 +52,9 @@ class Bus:
 
     def __init__(self, redis: str | dict[str, Any], hub: Hub) -> None:
         self._hub = hub
-        self._out: deque[Entry] = deque()
+        self._here: deque[Entry] = deque()  # for this process's watchers
+        self._heard = asyncio.Event()
+        self._out: deque[Entry] = deque()  # for Redis
         self._filled, self._sent = asyncio.Event(), asyncio.Event()
         self._sent.set()
         self._writer = _client(redis, _TIMEOUT)
@@ -59,7 +62,6 @@ class Bus:
         self._tasks: list[asyncio.Task[None]] = []
         self._last = "0-0"  # the entry read last
         self._name = secrets.token_bytes(8)  # marks what this process wrote
-        self._complaints = Complaints(structlog.get_logger(__name__))
 
     @property
     def degraded(self) -> bool:
@@ -72,16 +74,13 @@ class Bus:
             self._last = await self._newest()
         except _FAILURES as error:
             self._degrade(error)
-        steps = (self._write_next, self._read_next, self._recover)
+        steps = (self._tell_next, self._write_next, self._read_next, self._recover)
         self._tasks = [asyncio.create_task(_for_ever(step)) for step in steps]
 
     def publish(self, entries: list[Entry]) -> None:
-        """Tell this process's watchers now and all others' soon; never fails and never waits."""
-        try:
-            self._hub.deliver(entries)
-        except Exception as error:  # whatever it is, watchers look for numbers they miss
-            self._complaints.log("events were not delivered", error)
-            self._hub.resync()
+        """Tell this process's watchers at once and all others' soon; never fails and never waits."""
+        self._here.extend(entries)
+        self._heard.set()
         self._out.extend(entries)
         self._sent.clear()
         self._filled.set()
@@ -103,6 +102,20 @@ class Bus:
     async def _newest(self) -> str:
         found: Any = await self._writer.xrevrange(STREAM, count=1)
         return found[0][0].decode() if found else "0-0"
+
+    async def _tell_next(self) -> None:
+        """Deliver a little at a time: a burst to a thousand watchers must not keep everybody else waiting."""
+        await self._heard.wait()
+        few = max(1, _DELIVERIES // (1 + len(self._hub)))
+        entries = [self._here.popleft() for _ in range(min(few, len(self._here)))]
+        if not self._here:
+            self._heard.clear()
+        try:
+            self._hub.deliver(entries)
+        except BaseException:
+            self._hub.resync()  # watchers look for the numbers they miss
+            raise
+        await asyncio.sleep(0)
 
     async def _write_next(self) -> None:
         await self._filled.wait()
@@ -139,6 +152,7 @@ class Bus:
         for name, fields in _entries(found):
             self._last = name
             self._take(fields)
+            await asyncio.sleep(0)
         await asyncio.sleep(_PAUSE)
 
     def _take(self, fields: dict[bytes, bytes]) -> None:

@@ -16,17 +16,18 @@ from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import ids, inputs, order, waiting
 from gpugen_server.queue.limits import Limits
 from gpugen_server.queue.order import Lane
-from gpugen_server.queue.waiting import Waiting
+from gpugen_server.queue.waiting import Wait, Waiting
 
 _INSERT = """
 INSERT INTO tasks (
   state, phase, phase_text, attempt, released, cancel, last_seq, closed,
   id, owner, group_name, priority, turn, place, model, width, height, work, memory, prompt, request,
   idempotency_key, body_hash, max_attempts, retry_of, created_at
-) VALUES ('queued', 'queued', '', 0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES ('queued', 'queued', ?, 0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 RETURNING num
 """
+_LAST = 2**62  # no task has so high a number
 _KEY = "SELECT id, body_hash FROM tasks WHERE owner = ? AND idempotency_key = ?"
 _SERVED = "SELECT max(turn) FROM tasks WHERE attempt > 0"
 _SERVED_HERE = (
@@ -86,23 +87,28 @@ def submit(
         return known, False
     limits.check(store, submission.user)
     turn = order.turn(_lane(store, submission))
-    task = _insert(store, submission, turn)
+    wait = _outlook(store, submission, turn, live_after)
+    task = _insert(store, submission, turn, wait.text)
     if task is None:  # somebody else has just used the same key
         return _find(store, submission) or "", False
     inputs.use(store, task.num, submission.user, submission.resolved)
     log.append(store, task, StateEvent, state="queued")
+    log.append(store, task, PhaseEvent, phase="queued", text=wait.text, data=wait.data)
+    return task.id, True
+
+
+def _outlook(store: Store, submission: Submission, turn: int, live_after: float) -> Wait:
+    """What the task will wait for; it will be the last one of its place."""
     request = submission.resolved
     asked = Waiting(
         place=order.place(turn, submission.priority),
-        num=task.num,
+        num=_LAST,
         model=request.model,
         width=request.width,
         height=request.height,
         work=request.n * request.steps,
     )
-    wait = waiting.why(store, asked, live_after)
-    log.append(store, task, PhaseEvent, phase="queued", text=wait.text, data=wait.data)
-    return task.id, True
+    return waiting.why(store, asked, live_after)
 
 
 def _lane(store: Store, submission: Submission) -> Lane:
@@ -129,12 +135,13 @@ def _find(store: Store, submission: Submission) -> str | None:
     return str(found[0])
 
 
-def _insert(store: Store, submission: Submission, turn: int) -> TaskKey | None:
+def _insert(store: Store, submission: Submission, turn: int, text: str) -> TaskKey | None:
     """The new task; None if its key is used already."""
     request, asked = submission.resolved, submission.asked
     task = ids.ulid()
     num = store.value(
         _INSERT,
+        text,
         task,
         submission.user,
         asked.group,

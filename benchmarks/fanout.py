@@ -1,0 +1,227 @@
+"""One event to a thousand watchers, against write_message(dict) for each of them; stuck and idle sockets."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from benchmarks import sockets
+from benchmarks.figures import Figure, median, percentile
+from benchmarks.latency import _Plain as Plain
+from benchmarks.processes import RunningServer, server
+from gpugen_client.claims import WorkerApi
+from gpugen_client.connection import Connection
+from gpugen_client.tasks import Tasks
+from gpugen_protocol import paths, wire
+from gpugen_protocol.events import PhaseReport, PreviewReport, Report
+from gpugen_protocol.request import TaskRequest
+from gpugen_protocol.worker import ClaimRequest, Lease, Reports, SessionRequest
+
+WATCHERS = 1000
+BURST = 50  # events at once, when it is about how many can be delivered
+ROUNDS = 7
+PACED = 60  # events one by one, when it is about how soon they arrive
+LOAD = 0.3  # of what can be delivered
+CAT = TaskRequest(prompt="a cat", width=64, height=64, steps=1)
+FILLING = "x" * 40  # so that a message has about 200 bytes
+
+Post = Callable[[int], None]
+
+
+def run() -> list[Figure]:
+    """Ours and the naive one, burst by burst in turn; then what idle and stuck sockets cost."""
+    with (
+        tempfile.TemporaryDirectory(prefix="gg-") as name,
+        server(Path(name), synchronous="NORMAL", lease_seconds="600") as running,
+    ):
+        figures = _fan_out(running)
+        figures.append(_idle(running))
+        figures.append(_stuck(running))
+        return figures
+
+
+def _fan_out(running: RunningServer) -> list[Figure]:
+    task, post = _task(running)
+    path = f"{paths.EVENTS()}?task={task}"
+    with (
+        _crowd(running.url, path, running.user_token) as ours,
+        _naive() as (url, naive_post),
+        _crowd(url, "/ws", "-") as theirs,
+    ):
+        rates: dict[str, list[float]] = {"ours": [], "naive": []}
+        for _ in range(ROUNDS):
+            rates["ours"].append(ours.rate(post))
+            rates["naive"].append(theirs.rate(naive_post))
+        pause = WATCHERS / median(rates["ours"]) / LOAD
+        delays = ours.delays(post, pause)
+    ratios = [mine / other for mine, other in zip(rates["ours"], rates["naive"], strict=True)]
+    return [
+        Figure("deliveries/s to 1,000 watchers", median(rates["ours"]), "/s"),
+        Figure("the same by write_message(dict)", median(rates["naive"]), "/s"),
+        Figure("naive / ours", 1 / median(ratios), "x", 1 / 1.2, f"ours is {median(ratios):.2f} x naive"),
+        Figure("arrival at 30 % load, p50", percentile(delays, 0.5) * 1000, "ms"),
+        Figure("arrival at 30 % load, p99", percentile(delays, 0.99) * 1000, "ms", 120.0),
+    ]
+
+
+def _idle(running: RunningServer) -> Figure:
+    """10,000 idle tasks, ten on each of 1,000 sockets."""
+    tasks = Tasks(Connection(running.url, running.user_token))
+    ids = [tasks.submit(CAT).id for _ in range(100)]
+    process = psutil.Process(running.pid)
+    before = process.memory_info().rss
+    opened = []
+    for number in range(WATCHERS):
+        opened.append(_raw(running, f"{paths.EVENTS()}"))
+        for k in range(10):
+            command = {"subscribe": {"task": ids[(number + k) % len(ids)]}}
+            opened[-1].sendall(_masked(json.dumps(command).encode()))
+    _settle(process)
+    grown = (process.memory_info().rss - before) / 1e6
+    for each in opened:
+        each.close()
+    return Figure("10,000 subscriptions on 1,000 sockets", grown, "MB", 150.0)
+
+
+def _stuck(running: RunningServer) -> Figure:
+    """200 sockets that never read, while previews and phases are told."""
+    task, _ = _task(running)
+    api, lease = _worker(running)
+    process = psutil.Process(running.pid)
+    _settle(process)
+    before = process.memory_info().rss
+    opened = [_raw(running, f"{paths.EVENTS()}?task={lease.task.id}", small=True) for _ in range(200)]
+    reports: tuple[Report, ...] = tuple(
+        PreviewReport(image=0, step=step, data=f"{step:04d}" + "A" * 20_000) for step in range(40)
+    )
+    most = 0
+    for _ in range(60):
+        api.report(lease.id, reports)
+        most = max(most, process.memory_info().rss - before)
+    for each in opened:
+        each.close()
+    assert task
+    return Figure("200 sockets that do not read, server's growth", most / 1e6, "MB", 20.0)
+
+
+class Crowd:
+    """A thousand clients in a process of their own."""
+
+    def __init__(self, pipe: multiprocessing.connection.Connection) -> None:  # type: ignore[name-defined]
+        self._pipe = pipe
+
+    def rate(self, post: Post) -> float:
+        """Deliveries a second of one burst."""
+        began = time.perf_counter()
+        post(BURST)
+        return WATCHERS * BURST / (self._wait(BURST)[0] - began)
+
+    def delays(self, post: Post, pause: float) -> list[float]:
+        """How long each delivery took, of events with a `pause` between them; seconds."""
+        for _ in range(PACED):
+            began = time.perf_counter()
+            post(1)
+            time.sleep(max(0.0, pause - (time.perf_counter() - began)))
+        return self._wait(PACED)[1]
+
+    def _wait(self, events: int) -> tuple[float, list[float]]:
+        self._pipe.send(WATCHERS * events)
+        found: tuple[float, list[float]] = self._pipe.recv()
+        return found
+
+
+@contextmanager
+def _crowd(url: str, path: str, token: str) -> Iterator[Crowd]:
+    spawn = multiprocessing.get_context("spawn")
+    mine, theirs = spawn.Pipe()
+    process = spawn.Process(target=sockets.crowd, args=(url, path, token, WATCHERS, theirs), daemon=True)
+    process.start()
+    assert mine.recv() == WATCHERS
+    time.sleep(1.0)  # snapshots go out
+    try:
+        yield Crowd(mine)
+    finally:
+        mine.send(0)
+        process.join(10)
+
+
+@contextmanager
+def _naive() -> Iterator[tuple[str, Post]]:
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.naive"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+    plain = Plain(url, "-")
+    try:
+        yield url, lambda count: _ignore(plain.post("/post", wire.encode({"events": _reports(count)})))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _task(running: RunningServer) -> tuple[str, Post]:
+    """A running task and how to post events about it."""
+    api, lease = _worker(running)
+    plain = Plain(running.url, api.token)
+    path = paths.LEASE_EVENTS(lease=lease.id)
+
+    def post(count: int) -> None:
+        answer = plain.post(path, wire.encode(Reports(events=_reports(count))))
+        assert b"lease_seconds" in answer, answer
+
+    return lease.task.id, post
+
+
+def _worker(running: RunningServer) -> tuple[WorkerApi, Lease]:
+    Tasks(Connection(running.url, running.user_token)).submit(CAT)
+    api = WorkerApi(running.url, running.worker_token)
+    session = api.open_session(SessionRequest(name="bench", version="0"))
+    api.token = session.token  # type: ignore[attr-defined]
+    (lease,) = api.claim(ClaimRequest(wait_seconds=5))
+    return api, lease
+
+
+def _reports(count: int) -> tuple[PhaseReport, ...]:
+    return tuple(PhaseReport(phase="drawing", text=sockets.stamp() + FILLING) for _ in range(count))
+
+
+def _ignore(answer: bytes) -> None:
+    assert answer == b"{}", answer
+
+
+def _raw(running: RunningServer, path: str, *, small: bool = False) -> socket.socket:
+    """A websocket of which nobody reads."""
+    host, port = running.url.removeprefix("http://").split(":")
+    made = socket.socket()
+    if small:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.connect((host, int(port)))
+    made.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        f"Authorization: Bearer {running.user_token}\r\n\r\n".encode()
+    )
+    made.recv(16)
+    return made
+
+
+def _masked(body: bytes) -> bytes:
+    """A client's text frame; a mask of zeros leaves the body as it is."""
+    assert len(body) < 126
+    return bytes([0x81, 0x80 | len(body), 0, 0, 0, 0]) + body
+
+
+def _settle(process: psutil.Process) -> None:
+    """Wait until the process has nothing to do."""
+    quiet = 0
+    while quiet < 3:
+        quiet = quiet + 1 if process.cpu_percent(0.3) < 10 else 0

@@ -1,0 +1,113 @@
+"""Many websocket clients in one process: they count and time messages, and read them no further than that."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection as Pipe
+from urllib.parse import urlsplit
+
+_MARK = b'"@'  # before the moment that a message carries, if it carries one
+
+
+class Client(asyncio.Protocol):
+    """Counts whole frames; `seen` is told of each with the moment it carries (0: none)."""
+
+    def __init__(self, request: bytes, seen: Callable[[float], None]) -> None:
+        self._request = request
+        self._seen = seen
+        self._buffer = bytearray()
+        self.opened = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.write(self._request)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self.opened.done():
+            head, found, rest = bytes(self._buffer).partition(b"\r\n\r\n")
+            if not found:
+                return
+            assert b" 101 " in head, head
+            self._buffer = bytearray(rest)
+            self.opened.set_result(None)
+        while self._frame():
+            pass
+
+    def _frame(self) -> bool:
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return False
+        size, start = buffer[1] & 127, 2
+        if size > 125:
+            start = 4 if size == 126 else 10
+            if len(buffer) < start:
+                return False
+            size = int.from_bytes(buffer[2:start], "big")
+        if len(buffer) < start + size:
+            return False
+        if buffer[0] & 15 == 1:
+            self._seen(_moment(buffer, start, size))
+        del buffer[: start + size]
+        return True
+
+
+def _moment(buffer: bytearray, start: int, size: int) -> float:
+    at = buffer.find(_MARK, start, start + size)
+    return float(buffer[at + len(_MARK) : at + len(_MARK) + 17]) if at >= 0 else 0.0
+
+
+def stamp() -> str:
+    """The moment, as the text of a message; the same clock in all processes of a machine."""
+    return f"@{time.perf_counter():017.6f}"
+
+
+def crowd(url: str, path: str, token: str, count: int, pipe: Pipe) -> None:
+    """Open `count` sockets; then, for each number that the pipe brings, give the moment by which so many
+    messages that carry a moment have come, and how long (seconds) each of them took.
+    """
+    asyncio.run(_crowd(url, path, token, count, pipe))
+
+
+async def _crowd(url: str, path: str, token: str, count: int, pipe: Pipe) -> None:
+    loop = asyncio.get_running_loop()
+    delays: list[float] = []
+    enough = asyncio.Event()
+    wanted = 0
+
+    def seen(moment: float) -> None:
+        if moment:
+            delays.append(time.perf_counter() - moment)
+            if len(delays) >= wanted:
+                enough.set()
+
+    clients = [await _open(url, path, token, seen) for _ in range(count)]
+    pipe.send(len(clients))
+    while True:
+        wanted = await loop.run_in_executor(None, pipe.recv)
+        if not wanted:
+            return
+        if len(delays) < wanted:
+            enough.clear()
+            async with asyncio.timeout(60):
+                await enough.wait()
+        pipe.send((time.perf_counter(), list(delays)))
+        delays.clear()
+
+
+async def _open(url: str, path: str, token: str, seen: Callable[[float], None]) -> Client:
+    parts = urlsplit(url)
+    key = base64.b64encode(os.urandom(16)).decode()
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    )
+    loop = asyncio.get_running_loop()
+    _, client = await loop.create_connection(
+        lambda: Client(request.encode(), seen), parts.hostname, parts.port
+    )
+    await client.opened
+    return client
