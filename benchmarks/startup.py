@@ -45,7 +45,7 @@ def run() -> list[Figure]:
         ),
         Figure("import gpugen_server.app, same", median(times["import gpugen_server"]) - empty, "s"),
         Figure("gpugen --help, whole process", median(times["gpugen --help"]), "s", 0.5),
-        Figure("%load_ext gpugen", median(extension), "s", 1.0, spread(extension)),
+        Figure("%load_ext gpugen", median(extension), "s", 0.3, spread(extension)),
         Figure("server, idle, resident memory", _idle_memory(), "MB", 80.0),
     ]
 

@@ -17,7 +17,7 @@ from gpugen.plain_card import SilentCard
 from gpugen.shown import Shown
 from gpugen_protocol.errors import MissingExtra
 
-_INTERVAL = 0.35  # seconds between two updates of three messages: below ten messages a second
+_INTERVAL = 0.5  # seconds between two updates of three messages: with all else below ten messages a second
 _SHARP = 2  # pixels sent for a CSS pixel of a finished image, for sharp screens
 
 
@@ -72,9 +72,9 @@ class Card(SilentCard):
     def _close(self) -> None:
         if not self._closed:
             self._closed = True
+            for index in self._shown:
+                self._frames[index].value = ""  # or who saves the states of widgets would save previews
             for widget in (*_family(self._pictures), *_family(self._card)):
-                if isinstance(widget, w.HTML):
-                    widget.value = ""  # or a program that saves the states of widgets would save previews
                 widget.close()
 
     def _build(self, status: Shown) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 _WIDTH = 40  # columns
+_PROGRAMS = {"iTerm.app", "WezTerm", "ghostty", "rio"}
+_TERMS = ("kitty", "foot", "ghostty", "sixel", "mlterm", "contour")
 
 
 def show(png: bytes) -> bool:
@@ -26,9 +30,17 @@ def show(png: bytes) -> bool:
     return False
 
 
+def _may_show(environ: Mapping[str, str]) -> bool:
+    """Whether it is worth asking: the answer of a terminal that knows nothing of pictures could eat a key."""
+    program, term = environ.get("TERM_PROGRAM", ""), environ.get("TERM", "")
+    return program in _PROGRAMS or any(name in term for name in _TERMS)
+
+
 @cache
 def _renderable() -> Any:
     """How this terminal shows pictures; None if it does not. It is asked only once: that writes to it."""
+    if not _may_show(os.environ):
+        return None
     with contextlib.suppress(Exception):
         from textual_image import renderable
 

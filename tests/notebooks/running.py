@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from gpugen_protocol import places
 from gpugen_protocol.local import RuntimeFile
 
+GRIDS = Path(__file__).parents[2] / "notebooks" / "grids-and-recipes.ipynb"
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 
 
@@ -32,9 +33,14 @@ def fresh_user(data: Path, **settings: str) -> Iterator[dict[str, str]]:
         _stop_server(data)
 
 
-def execute(environment: dict[str, str], folder: Path, timeout: int = 120) -> Any:
-    """The quickstart, executed in `folder`; no cell may take more than `timeout` seconds."""
-    notebook = nbformat.read(QUICKSTART, as_version=4)
+def execute(
+    environment: dict[str, str], folder: Path, timeout: int = 120, notebook: Path = QUICKSTART
+) -> Any:
+    """The quickstart, or another one, executed in `folder`; no cell may take more than `timeout` seconds."""
+    return execute_cells(nbformat.read(notebook, as_version=4), environment, folder, timeout)
+
+
+def execute_cells(notebook: Any, environment: dict[str, str], folder: Path, timeout: int) -> Any:
     client = NotebookClient(
         notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )

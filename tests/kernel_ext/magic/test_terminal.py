@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from IPython.core.error import UsageError
 from tests.fakes import DrawingWorker
 from tests.kernel_ext.test_status import phase, step, task
 
+from gpugen import inline
 from gpugen.status import Status
 from gpugen.terminal import bar_line
 
@@ -98,3 +101,40 @@ def test_the_bar_fits_the_line() -> None:
 def test_a_widget_cannot_be_had_and_that_is_said(gpugen_shell: Any) -> None:
     with pytest.raises(UsageError, match="--progress widget needs a notebook"):
         gpugen_shell.run_line_magic("gpugen", "--progress widget a cat")
+
+
+class Screen(io.StringIO):
+    """A terminal that keeps what is written to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_that_can_shows_the_image(
+    monkeypatch: pytest.MonkeyPatch, png: Callable[..., bytes]
+) -> None:
+    from textual_image import renderable
+    from textual_image._terminal import CellSize, get_cell_size
+
+    screen = Screen()
+    monkeypatch.setattr(renderable, "Image", renderable.TGPImage)
+    monkeypatch.setattr(get_cell_size, "_result", CellSize(10, 20), raising=False)
+    for name in ("stdout", "__stdout__"):
+        monkeypatch.setattr(sys, name, screen)
+    monkeypatch.setenv("TERM", "xterm-kitty")
+    inline._renderable.cache_clear()
+    assert inline.show(png(64, 64))
+    assert "\x1b_G" in screen.getvalue(), "kitty's protocol"
+    inline._renderable.cache_clear()
+
+
+def test_a_terminal_that_cannot_is_not_even_asked(
+    monkeypatch: pytest.MonkeyPatch, png: Callable[..., bytes]
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("TERM_PROGRAM", "vscode")
+    inline._renderable.cache_clear()
+    assert not inline.show(png(64, 64))
+    assert screen.getvalue() == ""
