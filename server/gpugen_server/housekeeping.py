@@ -59,6 +59,7 @@ class Housekeeping:
         alone = self._database.engine.upgrades_itself
         if alone or not duty.held(store, NAME):
             reap.spare(store, self._settings.lease_seconds)
+        self._duty.take(store)
 
     async def _reap(self) -> None:
         """Claims take expired leases back themselves; this is for when nobody claims."""

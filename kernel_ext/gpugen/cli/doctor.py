@@ -34,13 +34,14 @@ def _look_at_everything(environ: Environ) -> list[Finding]:
     """All findings, in the order of the table; the slow looks run side by side."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from gpugen.checkup import drawing, jupyter, machine, service
+    from gpugen.checkup import database, drawing, jupyter, machine, service
 
     looks = (
         machine.python,
         machine.packages,
         machine.data_directory,
         machine.settings_files,
+        database.database,
         service.redis,
         service.server,
         service.token,

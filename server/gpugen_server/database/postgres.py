@@ -127,7 +127,9 @@ class Postgres:
         if _state(error) in _FULL:
             return StorageFull("The database cannot grow.", hint="Free space on PostgreSQL's disk.")
         return Unavailable(
-            "The database does not answer.", hint="It is tried again; the log says more.", retry_after=1.0
+            "The database does not answer.",
+            hint="Is it running, and is GPUGEN_DATABASE_URL right? The server's log says more.",
+            retry_after=1.0,
         )
 
     def _measure(self) -> None:

@@ -59,6 +59,7 @@ def test_on_a_fresh_machine_it_finds_every_part_and_starts_nothing(examine, envi
         "packages",
         "data directory",
         "settings",
+        "database",
         "redis",
         "server",
         "token",
