@@ -78,7 +78,8 @@ _ORDER = (
     " until DOUBLE PRECISION NOT NULL){without_rowid}",
     "UPDATE tasks SET place = -10 * priority",
     "DROP INDEX tasks_queued",
-    "CREATE INDEX tasks_queued ON tasks (place, num) WHERE state = 'queued'",
+    # With what the estimates add up, so that they need not look at the tasks themselves.
+    "CREATE INDEX tasks_queued ON tasks (place, num, model, width, height, work) WHERE state = 'queued'",
     "CREATE INDEX tasks_lane ON tasks (owner, priority, turn) WHERE state = 'queued'",
     "CREATE INDEX tasks_turn ON tasks (turn, owner, priority) WHERE attempt > 0",
     "CREATE INDEX tasks_ended ON tasks (finished_at) WHERE finished_at IS NOT NULL",

@@ -23,11 +23,19 @@ class Store:
     def __init__(self, database: Any, now: float) -> None:  # of peewee, whose methods have no types
         self.database = database
         self.outbox: list[Entry] = []
+        self._known: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
         self.now = now
 
     def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
         found: list[tuple[Any, ...]] = self._execute(sql, params).fetchall()
+        return found
+
+    def once(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        """As `rows`, asked once in a transaction: for what may as well be as it was at its beginning."""
+        found = self._known.get((sql, *params))
+        if found is None:
+            found = self._known[sql, *params] = self.rows(sql, *params)
         return found
 
     def row(self, sql: str, *params: Any) -> tuple[Any, ...] | None:

@@ -15,7 +15,7 @@ from gpugen_protocol.task import Image, Progress, Task, TaskFailure, Timings
 from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import estimate, waiting
-from gpugen_server.queue.place import BEYOND
+from gpugen_server.queue.place import BEYOND, Ahead
 from gpugen_server.queue.waiting import Waiting
 
 
@@ -69,11 +69,11 @@ def find(store: Store, task: str, user: str | None, *, lock: bool = False) -> Re
     return record
 
 
-def show(store: Store, record: Record, live_after: float, places: Mapping[int, int] | None = None) -> Task:
+def show(store: Store, record: Record, live_after: float, ahead: Mapping[int, Ahead] | None = None) -> Task:
     """The task as users see it.
 
-    Workers seen since `live_after` count as there; `places` is the front of the queue, if the caller has it
-    already (`place.positions`).
+    Workers seen since `live_after` count as there; `ahead` says what is before each task (by `num`), if the
+    caller knows already (`place.all_ahead`).
     """
     request = msgspec.json.decode(record.request, type=ResolvedRequest)
     return Task(
@@ -95,7 +95,7 @@ def show(store: Store, record: Record, live_after: float, places: Mapping[int, i
         finished_at=_moment(record.finished_at),
         timings=_timings(record),
         worker=record.worker,
-        **_outlook(store, record, request, live_after, places),
+        **_outlook(store, record, request, live_after, ahead),
     )
 
 
@@ -104,7 +104,7 @@ def _outlook(
     record: Record,
     request: ResolvedRequest,
     live_after: float,
-    places: Mapping[int, int] | None,
+    ahead: Mapping[int, Ahead] | None,
 ) -> dict[str, Any]:
     """What is still to come: why it waits, at which place, for how long."""
     if record.state in TERMINAL:
@@ -125,7 +125,7 @@ def _outlook(
         height=request.height,
         work=work,
     )
-    wait = waiting.why(store, asked, live_after, None if places is None else (places.get(record.num),))
+    wait = waiting.why(store, asked, live_after, None if ahead is None else ahead[record.num])
     return {
         "phase_text": wait.text if waiting.is_plain(record.phase_text) else record.phase_text,
         "queue_position": wait.position,

@@ -100,9 +100,10 @@ def listing(store: Store, wanted: Filter, live_after: float) -> TaskPage:
         wanted.limit + 1,
     )
     page = [Record(*row) for row in found[: wanted.limit]]
-    places = place.positions(store) if any(record.state == "queued" for record in page) else {}
+    queued = [record.num for record in page if record.state == "queued"]
+    ahead = place.all_ahead(store, queued) if queued else {}
     return TaskPage(
-        tasks=tuple(records.show(store, record, live_after, places) for record in page),
+        tasks=tuple(records.show(store, record, live_after, ahead) for record in page),
         next_cursor=str(page[-1].num) if len(found) > wanted.limit else None,
     )
 

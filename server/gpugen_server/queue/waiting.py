@@ -13,6 +13,7 @@ from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import estimate, workers
 from gpugen_server.queue import place as places
+from gpugen_server.queue.place import Ahead
 from gpugen_server.queue.workers import LiveWorker
 
 _QUEUED = """
@@ -52,25 +53,26 @@ class Waiting(Struct, frozen=True, kw_only=True):
     work: int
 
 
-def why(store: Store, task: Waiting, live_after: float, known: tuple[int | None] | None = None) -> Wait:
+def why(store: Store, task: Waiting, live_after: float, known: Ahead | None = None) -> Wait:
     """What `task` waits for. Workers seen since `live_after` (seconds since the epoch) count as there.
 
-    `known` is its position, if the caller has that already.
+    `known` is what is before it, if the caller has that already.
     """
     live = workers.live(store, live_after)
-    at = known[0] if known else places.position(store, task.place, task.num)
-    if not any(worker.serves(task.model) for worker in live):
+    ahead = known or places.ahead(store, task.place, task.num)
+    able, at = sum(worker.serves(task.model) for worker in live), ahead.position
+    if not able:
         return _unserved(task.model, live, at)
     usual = estimate.usual_seconds(store, task.model, task.width, task.height, task.work)
-    eta = estimate.queued_seconds(store, usual, (task.place, task.num), task.model, live_after)
+    eta = estimate.queued_seconds(store, usual, ahead, able)
     if at is None:
         return Wait(
             reason="busy", text=f"more than {places.MAX_POSITION:,} tasks before yours", eta_seconds=eta
         )
     if at == 1:
         return Wait(reason="next", text="next in line", position=at, eta_seconds=eta)
-    ahead = f"{at - 1} task{'s' if at > 2 else ''} before yours"
-    return Wait(reason="busy", text=ahead, position=at, eta_seconds=eta)
+    before = f"{at - 1} task{'s' if at > 2 else ''} before yours"
+    return Wait(reason="busy", text=before, position=at, eta_seconds=eta)
 
 
 def tell(store: Store, task: str, live_after: float) -> None:

@@ -151,7 +151,7 @@ def note_failure(store: Store, worker: str, task: int, code: str) -> None:
 
 def live(store: Store, live_after: float) -> list[LiveWorker]:
     """The workers seen since `live_after` (seconds since the epoch)."""
-    found = store.rows("SELECT id, models FROM workers WHERE seen_at > ?", live_after)
+    found = store.once("SELECT id, models FROM workers WHERE seen_at > ?", live_after)
     return [LiveWorker(id, msgspec.json.decode(models, type=tuple[str, ...])) for id, models in found]
 
 

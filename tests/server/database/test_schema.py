@@ -26,7 +26,8 @@ HOT = {
     "a lane's last turn": (submit._WAITING, ("user-1", 0), "tasks_lane"),
     "a user's key": (submit._KEY, ("user-1", "k"), "tasks_key"),
     "how many of a user wait": (limits._OWN, ("user-1", 100), "tasks_lane"),
-    "how many go before": (place._BEFORE, (5, 5, 1000), "tasks_queued"),
+    "what goes before": (place._AHEAD, (5, 5, 1000), "tasks_queued"),
+    "the front of the queue": (place._FRONT, (50,), "tasks_queued"),
     "recent speeds": (estimate._SPEEDS, ("model-1", 64, 64, 20), "tasks_timed"),
     "a page of events": (log._READ, (1, 0, 500), "events"),
 }

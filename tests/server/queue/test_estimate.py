@@ -1,5 +1,8 @@
 import pytest
 
+from gpugen_server.queue import place, search
+from gpugen_server.queue.search import Filter
+
 
 def run_one(queue, seconds, **fields):
     lease = queue.submit_and_claim(**fields)
@@ -32,6 +35,23 @@ def test_tasks_before_it_count(queue):
     run_one(queue, 2.0)
     first, second = queue.submit(), queue.submit()
     assert queue.get(second).eta_seconds == pytest.approx(2 * queue.get(first).eta_seconds)
+
+
+def test_a_listing_tells_of_every_task_what_a_look_at_it_tells(queue, monkeypatch):
+    run_one(queue, 2.0, steps=10)
+    tasks = [queue.submit(steps=steps, priority=steps % 3) for steps in (1, 5, 3, 8)]
+    wanted = Filter(user=None, state="queued")
+    listed = {task.id: task for task in queue.call(search.listing, wanted, 0.0).tasks}
+    assert listed == {task: queue.get(task) for task in tasks}
+    assert all(task.eta_seconds for task in listed.values())
+
+
+def test_nothing_is_promised_beyond_the_counted_places(queue, monkeypatch):
+    monkeypatch.setattr(place, "MAX_POSITION", 2)
+    run_one(queue, 2.0)
+    etas = [queue.get(task).eta_seconds for task in [queue.submit() for _ in range(3)]]
+    assert etas[1] is not None
+    assert etas[2] is None
 
 
 def test_a_running_task_has_less_and_less_to_go_and_never_less_than_nothing(queue):
