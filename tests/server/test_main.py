@@ -156,6 +156,15 @@ def test_it_ends_in_time_although_a_request_still_waits(tmp_path):
             assert time.monotonic() - since < 10
 
 
+def test_an_empty_postgresql_is_refused_with_the_command_that_makes_its_tables(tmp_path, postgres):
+    try:
+        said = _refused(tmp_path, "--port", "0", GPUGEN_DATABASE_URL=postgres.make("bare"))
+    finally:
+        postgres.drop("bare")
+    assert "is empty" in said
+    assert "gpugen db upgrade" in said
+
+
 def _make_token(tmp_path):
     code = "from gpugen_server.commands import token; token(['create', '--scope', 'user'])"
     subprocess.run(

@@ -5,6 +5,8 @@ The same statements serve both databases; what their types are called differs (`
 
 from __future__ import annotations
 
+import json
+
 from gpugen_protocol.errors import Misconfigured
 from gpugen_server.database import tables
 from gpugen_server.database.engine import Engine
@@ -93,6 +95,8 @@ _ORDER = (
 # Registration tokens that are good for one worker: how often one may still be used, null for any number.
 _ONE_TIME = ("ALTER TABLE tokens ADD COLUMN uses_left INTEGER",)
 
+_REQUESTS = "SELECT num, request FROM tasks WHERE num > ? ORDER BY num LIMIT 1000"
+
 # Step k turns version k into version k + 1. A step that was released is never edited: append a new one.
 STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER, _ONE_TIME)
 VERSION = len(STEPS)
@@ -154,10 +158,11 @@ def _refuse_newer(engine: Engine, found: int) -> None:
 
 
 def _fill_columns(engine: Engine) -> None:
-    """What `_ORDER` took out of the JSON, for tasks that are there already: those of a SQLite file."""
-    if not engine.peewee.execute_sql("SELECT EXISTS (SELECT 1 FROM tasks)").fetchone()[0]:
-        return
-    engine.peewee.execute_sql(
-        "UPDATE tasks SET prompt = json_extract(request, '$.prompt'),"
-        " work = json_extract(request, '$.n') * json_extract(request, '$.steps')"
-    )
+    """What `_ORDER` took out of the JSON, for tasks that are there already: a page of them at a time."""
+    store, last = engine.store(), -1
+    while page := store.rows(_REQUESTS, last):
+        for num, text in page:
+            request = json.loads(text)
+            work = request["n"] * request["steps"]
+            store.change("UPDATE tasks SET prompt = ?, work = ? WHERE num = ?", request["prompt"], work, num)
+        last = page[-1][0]

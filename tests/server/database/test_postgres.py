@@ -1,6 +1,7 @@
 """What only PostgreSQL has: connections that write at once, break or are refused, and a clock of its own."""
 
 import logging
+import sys
 import tempfile
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 import requests
 from tests.postgres import Postgres
 
-from gpugen_protocol.errors import Unavailable
+from gpugen_protocol.errors import MissingExtra, Unavailable
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Completion
 from gpugen_server.database import Database, schema
@@ -248,6 +249,13 @@ def test_postgresql_killed_and_started_again_under_a_server_loses_nothing(
         worker.upload(leases[0].id, 0, png(64, 64))
         leases = worker.complete(leases[0].id, Completion(claim=NOW))
     assert done == acknowledged
+
+
+def test_without_its_driver_the_install_that_brings_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match="driver") as refused:
+        Database("postgresql://h/d")
+    assert "pip install 'gpugen[postgres]'" in refused.value.hint
 
 
 def _claim_on_its_own_connection(queue):

@@ -1,14 +1,21 @@
 """The tables: versions, what is refused, and that every hot statement finds its index."""
 
+import hashlib
+import json
 import random
+import time
+from pathlib import Path
 
 import pytest
 
 from gpugen_protocol.errors import Misconfigured
 from gpugen_server.database import Database, schema, tables
 from gpugen_server.events import log
-from gpugen_server.queue import claim, estimate, lease, limits, place, reap, submit
+from gpugen_server.images import accept
+from gpugen_server.queue import claim, estimate, lease, limits, place, reap, search, submit
+from gpugen_server.queue.claim import Claimer
 from gpugen_server.queue.workers import Ability
+from gpugen_server.tokens import keeper
 
 FITS, NEEDS = Ability(("model-1",), 8, 9).fits(())
 HOT = {
@@ -136,50 +143,83 @@ def test_a_database_that_lacks_a_column_is_not_served(database):
         database.check()
 
 
-@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
-def test_the_first_release_is_brought_up_to_date_with_its_tasks_alive(where, make_queue):
-    old = Database(where, "NORMAL")
-    schema.migrate(old.engine, target=1)
-    old.call(
-        lambda store: store.change(
-            "INSERT INTO tasks (id, user, priority, state, phase, phase_text, model, width, height, request,"
-            " body_hash, attempt, released, max_attempts, cancel, created_at, last_seq, closed)"
-            " VALUES ('a-task', 'ann', 5, 'queued', 'queued', '', 'emoji', 128, 128, ?, 'h', 0, 0, 3, 0, 1.0,"
-            " 0, 0)",
-            REQUEST,
-        )
-    )
-    with pytest.raises(Misconfigured, match="gpugen db upgrade"):
-        old.check() or pytest.fail("it has the old version")
-    assert old.migrate() == 1
-    old.check()
-    assert old.call(lambda store: store.row("SELECT owner, prompt, work, place FROM tasks")) == (
-        "ann",
-        "a cat",
-        36,
-        -50,
-    )
-    old.disconnect()
-    queue = make_queue()
-    queue.submit()
-    assert queue.claim().task.id == "a-task"
+@pytest.fixture
+def empty(where, request):
+    """Where a database without any table is."""
+    if isinstance(where, Path):
+        yield where
+        return
+    postgres = request.getfixturevalue("postgres")
+    yield postgres.make("empty")
+    postgres.drop("empty")
 
 
-REQUEST = (
-    '{"prompt":"a cat","model":"emoji","width":128,"height":128,"steps":12,"guidance":1.5,"seed":1,"n":3,'
-    '"scheduler":"dpm++"}'
-)
+def test_the_first_release_is_brought_up_to_date_with_its_rows_alive(empty):
+    database = Database(empty, "NORMAL")
+    schema.migrate(database.engine, target=1)
+    for statement, row in OLD_ROWS:
+        database.call(lambda store, sql, values: store.change(sql, *values), statement, row)
+    with pytest.raises(Misconfigured, match=r"version 1.*needs") as refused:
+        database.check()
+    assert "gpugen db upgrade" in refused.value.hint
+    assert database.migrate() == 1
+    database.check()
+    assert database.call(keeper.check, "gpg_u_old").user == "ann"
+    assert database.call(search.events, "task-1", "ann", 0, 10).events == [(1, b"{}")]
+    assert database.call(accept.find, "task-1", "ann", 0).file == "f"
+    claimer = Claimer(worker="worker-1", models=(), count=3, lease_seconds=30.0)
+    leases = database.call(claim.claim, claimer)
+    assert [lease.task.id for lease in leases] == ["task-3", "task-2"], "by priority"
+    assert database.call(lambda store: store.rows("SELECT prompt, work FROM tasks ORDER BY num")) == [
+        (f"cat {number}", 36) for number in (1, 2, 3)
+    ]
+    database.disconnect()
+
+
+def old_task(number, state, priority):
+    request = {
+        "prompt": f"cat {number}",
+        "model": "emoji",
+        "width": 128,
+        "height": 128,
+        "steps": 12,
+        "guidance": 1.5,
+        "seed": 1,
+        "n": 3,
+        "scheduler": "dpm++",
+    }
+    return (
+        'INSERT INTO tasks (id, "user", priority, state, phase, phase_text, model, width, height, request,'
+        " body_hash, attempt, released, max_attempts, cancel, created_at, last_seq, closed)"
+        " VALUES (?, 'ann', ?, ?, 'queued', '', 'emoji', 128, 128, ?, 'h', 0, 0, 3, 0, 1.0, 1, 0)",
+        (f"task-{number}", priority, state, json.dumps(request)),
+    )
+
+
+# As gpugen 0.1.0 wrote them.
+OLD_ROWS = [
+    old_task(1, "succeeded", 0),
+    old_task(2, "queued", 0),
+    old_task(3, "queued", 5),
+    ("INSERT INTO events (task_num, seq, body) VALUES (1, 1, ?)", (b"{}",)),
+    ("INSERT INTO images VALUES (1, 0, 1, 1, 128, 128, 9, 'sha', 'source', 'f')", ()),
+    (
+        "INSERT INTO workers VALUES ('worker-1', 'w', '[]', 0, 'CPU', '0.1.0', '{}', 'workers', 1.0, ?)",
+        (time.time(),),
+    ),
+    (
+        "INSERT INTO tokens VALUES ('t', ?, 'user', 'ann', '', NULL, NULL, 1.0, NULL, NULL, NULL)",
+        (hashlib.sha256(b"gpg_u_old").hexdigest(),),
+    ),
+]
 
 
 @pytest.mark.parametrize("where", ["postgres"], indirect=True)
-def test_an_empty_database_of_many_servers_is_made_by_a_command_not_by_a_start(postgres, where):
-    empty = Database(postgres.make("empty"))
-    try:
-        with pytest.raises(Misconfigured, match="is empty") as refused:
-            empty.prepare()
-        assert "gpugen db upgrade" in refused.value.hint
-        assert empty.migrate() == 0
-        empty.prepare()
-    finally:
-        empty.disconnect()
-        postgres.drop("empty")
+def test_an_empty_database_of_many_servers_is_made_by_a_command_not_by_a_start(empty):
+    database = Database(empty)
+    with pytest.raises(Misconfigured, match="is empty") as refused:
+        database.prepare()
+    assert "gpugen db upgrade" in refused.value.hint
+    assert database.migrate() == 0
+    database.prepare()
+    database.disconnect()
