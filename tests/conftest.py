@@ -35,10 +35,11 @@ T = TypeVar("T")
 class RunningServer:
     """A server on a free port, with an event loop in a thread of its own.
 
-    `settings` are changes to the defaults; `restart()` is a stop and a start on the same data and port.
+    `settings` are changes to the defaults, `storage` takes the place of the folder; `restart()` is a stop and
+    a start on the same data and port.
     """
 
-    def __init__(self, data: Path, redis: str | dict[str, Any], **settings: Any) -> None:
+    def __init__(self, data: Path, redis: str | dict[str, Any], storage: Any = None, **settings: Any) -> None:
         data.mkdir(parents=True, exist_ok=True)
         places = {
             "data_dir": str(data),
@@ -47,6 +48,7 @@ class RunningServer:
         }
         self.settings = Settings(**{"port": 0, "synchronous": "NORMAL", **places, **settings})
         self.redis = redis
+        self.storage = storage
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -101,7 +103,7 @@ class RunningServer:
             models = registry.read(
                 {"GPUGEN_DATA_DIR": self.settings.data_dir, "GPUGEN_CONFIG": "/nonexistent"}
             )
-            server = Server(self.settings, self.redis, models)
+            server = Server(self.settings, self.redis, models, self.storage)
             try:
                 await server.start()
             except BaseException:

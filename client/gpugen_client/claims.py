@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpugen_client import bucket
 from gpugen_client.connection import Connection
 from gpugen_protocol import paths, wire
 from gpugen_protocol.events import Report
@@ -17,6 +18,8 @@ from gpugen_protocol.worker import (
     Reports,
     Session,
     SessionRequest,
+    Upload,
+    UploadRequest,
 )
 
 BEAT_TIMEOUT = (5.0, 10.0)  # seconds to connect, seconds for the answer: well below a lease's length
@@ -70,6 +73,21 @@ class WorkerApi:
         path = paths.LEASE_IMAGE(lease=lease, index=index)
         headers = {"Content-Type": "image/png", **({REVISION_HEADER: revision} if revision else {})}
         self._connection.send("PUT", path, data=png, headers=headers, timeout=(5.0, 120.0))
+
+    def upload_to_bucket(self, lease: str, index: int, png: bytes, revision: str = "") -> None:
+        """As `upload`, for a lease whose `uploads` says `bucket`.
+
+        Raises Unavailable as long as the bucket is away: keep the image and try again.
+        """
+        wanted = UploadRequest(index=index)
+        upload = self._connection.call("POST", paths.LEASE_UPLOADS(lease=lease), Upload, body=wanted)
+        bucket.put(upload, png)
+        self._connection.send(
+            "POST",
+            paths.LEASE_UPLOADED(lease=lease, index=index),
+            headers={REVISION_HEADER: revision} if revision else None,
+            timeout=(5.0, 120.0),
+        )
 
     def complete(self, lease: str, completion: Completion) -> tuple[Lease, ...]:
         """The task is done; gives the next leases if `completion.claim` asked for them."""

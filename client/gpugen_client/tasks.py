@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 
 from gpugen_client.connection import Connection
 from gpugen_protocol import paths, wire
+from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.events import EventPage
 from gpugen_protocol.health import Health, Stats
 from gpugen_protocol.models import ModelList
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.task import Group, Input, Task, TaskPage
-from gpugen_protocol.worker import WorkerList
+from gpugen_protocol.worker import VIA_HEADER, WorkerList
 
 
 class Tasks:
@@ -61,7 +63,10 @@ class Tasks:
 
     def image(self, task: str, index: int) -> bytes:
         """The PNG bytes of image `index`."""
-        return self.connection.send("GET", paths.TASK_IMAGE(id=task, index=index)).content
+        path = paths.TASK_IMAGE(id=task, index=index)
+        with contextlib.suppress(GpugenError):  # perhaps of a bucket that cannot be reached from here
+            return self.connection.send("GET", path).content
+        return self.connection.send("GET", path, headers={VIA_HEADER: "server"}).content
 
     def add_input(self, image: bytes) -> Input:
         """Send an image (PNG, JPEG or WebP) that tasks may start from; sent again it is the same input."""

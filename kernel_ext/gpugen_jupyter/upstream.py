@@ -12,6 +12,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from gpugen_client.connection import Connection
 from gpugen_protocol.errors import GpugenError, Unavailable
+from gpugen_protocol.worker import VIA_HEADER
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
@@ -127,7 +128,7 @@ def _request(connection: Connection, call: Call) -> HTTPRequest:
     return HTTPRequest(
         connection.url + call.target,
         method=call.method,
-        headers={**call.headers, "Authorization": f"Bearer {connection.token}"},
+        headers={**call.headers, VIA_HEADER: "server", "Authorization": f"Bearer {connection.token}"},
         body=call.body,
         allow_nonstandard_methods=True,  # a POST without a body
         follow_redirects=False,

@@ -12,6 +12,7 @@ from gpugen_protocol.request import ModelName, ResolvedRequest
 PROTOCOL_VERSION = 2  # raised when an older worker can no longer be served
 
 ShortText = Annotated[str, Meta(max_length=200)]
+VIA_HEADER = "Gpugen-Via"  # of a request for an image: `server` wants the bytes and no redirect to a bucket
 REVISION_HEADER = "Gpugen-Revision"  # of an upload: which weights of the model have drawn it
 MAX_REPORTS = 200  # in one post
 
@@ -105,6 +106,21 @@ class Beat(Struct, frozen=True, kw_only=True):
     cancel: bool = False
     previews: bool = True
     token: str | UnsetType = UNSET
+
+
+class UploadRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ask for an address to send image `index` to."""
+
+    index: Annotated[int, Meta(ge=0, le=999_999)]
+
+
+class Upload(Struct, frozen=True, kw_only=True):
+    """How to send one image to the bucket: with exactly these headers, once, within `expires_in` seconds."""
+
+    url: str
+    method: str
+    headers: dict[str, str]
+    expires_in: float
 
 
 class Completion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

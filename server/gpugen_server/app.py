@@ -22,7 +22,7 @@ from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 from gpugen_server.housekeeping import Housekeeping
 from gpugen_server.images.decoders import Decoders
-from gpugen_server.images.directory import Directory
+from gpugen_server.images.storage import Storage, open_storage
 from gpugen_server.outlook import Outlook
 from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
@@ -36,6 +36,7 @@ from gpugen_server.web.services import Services
 
 STOP_SECONDS = 5.0  # for requests that are being answered when the server stops
 IMAGE_THREADS = 2
+STORAGE_THREADS = 8
 
 
 class Server:
@@ -45,10 +46,15 @@ class Server:
         settings: where to listen, where to keep things, the rhythm of leases.
         redis: a URL, or keyword arguments of `redis.asyncio.Redis`.
         registry: the models; None: those shipped.
+        storage: where images go; None: where the settings say.
     """
 
     def __init__(
-        self, settings: Settings, redis: str | dict[str, Any], registry: Registry | None = None
+        self,
+        settings: Settings,
+        redis: str | dict[str, Any],
+        registry: Registry | None = None,
+        storage: Storage | None = None,
     ) -> None:
         self.settings = settings
         self.database = Database(settings.database_url, settings.synchronous, self._on_commit)
@@ -66,13 +72,14 @@ class Server:
             gate=Gate(self.database),
             hub=self._hub,
             dispatcher=self._dispatcher,
-            images=Directory(settings.images),
+            images=storage or open_storage(settings),
             tell=self._on_commit,
             holds=holds,
             decoders=Decoders(),
             submits=Throttle(settings.submits_per_minute),
             limits=Limits(settings.max_tasks_per_user, settings.max_tasks),
             pool=ThreadPoolExecutor(IMAGE_THREADS, thread_name_prefix="gpugen-images"),
+            storage_pool=ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="gpugen-storage"),
         )
         self._http: HTTPServer | None = None
         self._housekeeping = Housekeeping(self.database, self._services, settings)
@@ -119,7 +126,7 @@ class Server:
         self.port = sockets[0].getsockname()[1]
         try:
             await self.database.start()
-            await self._services.off_loop(self._services.images.prepare)
+            await self._services.at_storage(self._services.images.prepare)
             await self._housekeeping.start()
         except BaseException:
             for listener in sockets:
@@ -154,6 +161,7 @@ class Server:
         await self._bus.stop()
         await self.database.close()
         self._services.pool.shutdown()
+        self._services.storage_pool.shutdown()
         self._services.decoders.close()
 
     def _on_commit(self, entries: list[Entry]) -> None:

@@ -28,7 +28,9 @@ _database_url = click.option(
 )
 @_database_url
 @click.option("--redis-url", metavar="URL", help="A Redis server.  [default: an embedded one]")
-@click.option("--storage-url", metavar="URL", help="Where images are kept, file:///a/folder.")
+@click.option(
+    "--storage-url", metavar="URL", help="Where images are kept: file:///a/folder or gs://bucket/prefix."
+)
 @click.option("--autoscaler", type=click.Choice(["none", "local", "gce"]), help="Where workers come from.")
 @click.option("--max-workers", type=int, help="The most workers the autoscaler starts.  [default: 1]")
 @click.option("--public-url", metavar="URL", help="What workers on other machines call.")

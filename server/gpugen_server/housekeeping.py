@@ -70,16 +70,16 @@ class Housekeeping:
         while more and await self._database.run(self._duty.take):
             files, more = await self._database.run(retention.prune, self._policy)
             files += await self._database.run(inputs.forget)
-            await self._services.off_loop(self._services.images.remove, files)
+            await self._services.at_storage(self._services.images.remove, files)
 
     async def _sweep(self) -> None:
         """Remove the files of images that a server killed in between has written but not accepted."""
-        images, off_loop = self._services.images, self._services.off_loop
+        images, at_storage = self._services.images, self._services.at_storage
         try:
-            for folder in await off_loop(images.folders):
-                names = await off_loop(images.settled, folder)
+            for folder in await at_storage(images.folders):
+                names = await at_storage(images.settled, folder)
                 useless = await self._database.run(accept.orphans, folder, names)
-                await off_loop(images.remove, useless)
+                await at_storage(images.remove, useless)
         except Exception as error:  # it is tidying up: the next start tries again
             Complaints(log).log("useless image files could not be removed", error)
 

@@ -29,7 +29,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         data_dir: where database, images, logs and the runtime file live.
         database_url: a path, `sqlite:///path` or `postgresql://...`; `read` makes a path absolute.
         redis_url: empty starts an embedded server.
-        storage_url: where images go, `file:///...`.
+        storage_url: where images go, `file:///...` or `gs://bucket/prefix`.
         public_url: what workers on other machines call; empty is the address listened on.
         tls_cert, tls_key: PEM files; with them the server speaks HTTPS.
         proxies: addresses of the proxies in front, separated by commas; only their word on who calls counts.
@@ -214,16 +214,12 @@ def _check_parts(settings: Settings) -> None:
             "The autoscaler gce is not available in this version of gpugen.",
             hint="Use local, or none and start `gpugen worker --url URL` on the GPU machines.",
         )
-    scheme = urlsplit(settings.storage_url).scheme
-    if scheme == "gs":
-        raise Misconfigured(
-            "This version of gpugen keeps images in a folder only, not in a bucket.",
-            hint="Leave GPUGEN_STORAGE_URL out, or write file:///a/folder.",
-        )
-    if scheme != "file" or not settings.images.is_absolute():
+    storage = urlsplit(settings.storage_url)
+    bucket = storage.scheme == "gs" and storage.netloc and not storage.query
+    if not bucket and (storage.scheme != "file" or not settings.images.is_absolute()):
         raise Misconfigured(
             f"GPUGEN_STORAGE_URL {settings.storage_url!r} is not a place for images.",
-            hint="Write file:///a/folder.",
+            hint="Write file:///a/folder or gs://bucket/prefix.",
         )
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise Misconfigured("TLS needs a certificate and its key.", hint="Give --tls-cert and --tls-key.")

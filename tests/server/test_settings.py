@@ -57,7 +57,6 @@ def test_a_short_lease_alone_brings_heartbeats_that_fit_it(environ):
     ("flags", "words"),
     [
         ({"database_url": "mysql://h/db"}, "no database that gpugen knows"),
-        ({"storage_url": "gs://bucket/prefix"}, "folder only"),
         ({"storage_url": "bilder"}, "not a place for images"),
         ({"redis_url": "localhost:6379"}, "not the address of a Redis server"),
         ({"autoscaler": "gce"}, "not available in this version"),

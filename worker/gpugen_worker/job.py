@@ -84,7 +84,7 @@ class Job:
 
     def _upload(self, hold: Hold, index: int, png: bytes, revision: str) -> None:
         hold.check()  # also before each further try
-        self._session.upload(hold.lease.id, index, png, revision)
+        self._session.upload(hold.lease, index, png, revision)
 
     def _finish(
         self, hold: Hold, failure: Failure | None, next_claim: Callable[[], ClaimRequest | None]

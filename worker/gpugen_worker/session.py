@@ -71,9 +71,10 @@ class ServerSession:
         """An image that the task starts from."""
         return self._call(lambda: self._api.input(lease, wanted))
 
-    def upload(self, lease: str, index: int, png: bytes, revision: str = "") -> None:
-        """Hand over an image; `revision` says of which weights it is."""
-        self._call(lambda: self._api.upload(lease, index, png, revision))
+    def upload(self, lease: Lease, index: int, png: bytes, revision: str = "") -> None:
+        """Hand over an image, to whom the lease says; `revision` says of which weights it is."""
+        send = self._api.upload_to_bucket if lease.uploads == "bucket" else self._api.upload
+        self._call(lambda: send(lease.id, index, png, revision))
 
     def complete(self, lease: str, completion: Completion) -> tuple[Lease, ...]:
         """The task is done."""

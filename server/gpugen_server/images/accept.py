@@ -88,6 +88,22 @@ def accept(store: Store, arrival: Arrival, seconds: float) -> tuple[Held, list[s
     return held, [] if known is None else [known[2]]
 
 
+def here(store: Store, lease: str, worker: str, index: int) -> Held | None:
+    """The lease, if this attempt has sent image `index` already: a post that is sent twice counts once.
+
+    Raises:
+        LeaseLost: the lease is not the current one.
+    """
+    held = leases.hold(store, lease, worker)
+    known = store.row(
+        "SELECT 1 FROM images WHERE task_num = ? AND idx = ? AND attempt = ?",
+        held.task.num,
+        index,
+        held.attempt,
+    )
+    return None if known is None else held
+
+
 def find(store: Store, task: str, user: str | None, index: int) -> Stored:
     """The file of image `index`.
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
-import secrets
 import sys
 import time
 from pathlib import Path
 
 from gpugen_protocol.errors import NotFound, StorageFull, Unavailable
+from gpugen_server.images import names
+from gpugen_server.images.storage import SETTLED_SECONDS, Quarantine
 
-_NAME = re.compile(r"[0-9a-z]{5}/[0-9a-z]{26}-\d{1,2}-\d{1,6}-[0-9a-f]{8}\.png")
-_SETTLED = 3600.0  # seconds after which a file has its row or never gets one
 _WRITTEN = 60.0  # seconds after which a file that is still a part will not be written to its end
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Directory:
     """The image store of `file:///...`."""
+
+    quarantine: Quarantine | None = None
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -58,7 +58,7 @@ class Directory:
             StorageFull: the disk is full; nothing is left behind.
             Unavailable: the disk refuses.
         """
-        name = f"{task[:5]}/{task}-{index}-{attempt}-{secrets.token_hex(4)}.png"
+        name = names.fresh(task, index, attempt)
         final = self._path(name)
         part = final.with_suffix(".part")
         try:
@@ -86,6 +86,10 @@ class Directory:
         except OSError:
             raise NotFound("The file of this image is gone from the server's image folder.") from None
 
+    def link(self, name: str) -> str | None:
+        """None: files are read through the server alone."""
+        return None
+
     def remove(self, names: list[str]) -> None:
         """Drop files; those that are gone already do not matter."""
         for name in names:
@@ -98,13 +102,12 @@ class Directory:
 
     def settled(self, folder: str) -> list[str]:
         """The files in `folder` that nobody is still about to make an image of a task."""
-        before = time.time() - _SETTLED
+        before = time.time() - SETTLED_SECONDS
         files = [path for path in (self.root / folder).iterdir() if path.stat().st_mtime < before]
-        return [name for path in files if _NAME.fullmatch(name := f"{folder}/{path.name}")]
+        return [name for path in files if names.is_name(name := f"{folder}/{path.name}")]
 
     def _path(self, name: str) -> Path:
-        assert _NAME.fullmatch(name), name  # names come from ids of ours, never from outside
-        return self.root / name
+        return self.root / names.checked(name)
 
 
 def _write_through(path: Path, data: bytes) -> None:

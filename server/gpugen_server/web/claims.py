@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from gpugen_protocol.errors import Unauthorized, WorkerTooOld
@@ -88,6 +89,12 @@ class WorkerHandler(Handler):
         left = None if expires_at is None else expires_at - self.services.database.now()
         return left is None or left > min(needed, SESSION_SECONDS / 2)
 
+    def granted(self, leases: tuple[Lease, ...], token: str | UnsetType = UNSET) -> Leases:
+        """The answer that hands out `leases`; it says where their images go."""
+        if self.services.images.quarantine is not None:
+            leases = tuple(msgspec.structs.replace(lease, uploads="bucket") for lease in leases)
+        return Leases(leases=leases, token=token)
+
     async def beat(self, held: Held) -> Beat:
         """What every post on a lease is answered with."""
         return Beat(
@@ -123,7 +130,7 @@ class WorkerClaims(WorkerHandler):
             self.claimer(request), request.wait_seconds, self.ticket
         )
         if leases or token:
-            self.answer(Leases(leases=leases, token=token))
+            self.answer(self.granted(leases, token))
         else:
             self.set_status(204)
 
@@ -176,7 +183,7 @@ class LeaseComplete(WorkerHandler):
             return claim(store, claimer) if claimer else ()
 
         leases = await self.services.dispatcher.grant(complete_and_claim, self.worker, self.ticket)
-        self.answer(Leases(leases=leases))
+        self.answer(self.granted(leases))
 
     def on_connection_close(self) -> None:
         """The worker hung up."""

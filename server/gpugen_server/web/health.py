@@ -53,7 +53,7 @@ class Readyz(Handler):
 
     async def _storage(self) -> Part:
         try:
-            await self.services.off_loop(self.services.images.check)
+            await self.services.at_storage(self.services.images.check)
         except GpugenError:
             return Part(name="storage", state="down", text="Images cannot be written.")
         return Part(name="storage", state="ok")

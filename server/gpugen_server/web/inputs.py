@@ -30,14 +30,14 @@ class Inputs(Handler):
 
     async def _keep(self, cleaned: codec.Cleaned) -> Input:
         services, new = self.services, ids.ulid()
-        file = await services.off_loop(services.images.write, new, 0, 0, cleaned.png)
+        file = await services.at_storage(services.images.write, new, 0, 0, cleaned.png)
         arrival = Arrival(new, cleaned.width, cleaned.height, len(cleaned.png), cleaned.sha256, file)
         kept: Input | None = None
         try:
             kept = await services.database.run(inputs.add, self.principal.user, arrival)
         finally:
             if kept is None or kept.id != new:
-                await services.off_loop(services.images.remove, [file])
+                await services.at_storage(services.images.remove, [file])
         return kept
 
 
@@ -48,6 +48,6 @@ class LeaseInput(WorkerHandler):
         """The PNG, for the worker that draws from it."""
         services = self.services
         file = await services.database.run(inputs.file_for, lease, self.worker, id)
-        png = await services.off_loop(services.images.read, file)
+        png = await services.at_storage(services.images.read, file)
         self.set_header("Content-Type", "image/png")
         self.finish(png)

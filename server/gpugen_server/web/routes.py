@@ -21,6 +21,8 @@ from gpugen_protocol.worker import (
     Reports,
     Session,
     SessionRequest,
+    Upload,
+    UploadRequest,
     WorkerList,
 )
 from gpugen_server.web import claims, groups, health, images, inputs, metrics, openapi, tasks, tokens, updates
@@ -57,6 +59,8 @@ ROUTES: tuple[Route, ...] = (
     Route(paths.LEASE_EVENTS, claims.LeaseEvents, _post(Reports, Beat)),
     Route(paths.LEASE_INPUT, inputs.LeaseInput, _get(bytes)),
     Route(paths.LEASE_IMAGE, images.LeaseImage, {"put": Call(body=bytes, answer=Beat)}),
+    Route(paths.LEASE_UPLOADS, images.LeaseUploads, _post(UploadRequest, Upload)),
+    Route(paths.LEASE_UPLOADED, images.LeaseUploaded, _post(None, Beat)),
     Route(paths.LEASE_COMPLETE, claims.LeaseComplete, _post(Completion, Leases)),
     Route(paths.LEASE_FAIL, claims.LeaseFail, _post(Failure, None, 204)),
     Route(paths.LEASE_RELEASE, claims.LeaseRelease, _post(Release, None, 204)),

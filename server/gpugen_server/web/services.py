@@ -15,7 +15,7 @@ from gpugen_server.database import Database
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 from gpugen_server.images.decoders import Decoders
-from gpugen_server.images.directory import Directory
+from gpugen_server.images.storage import Storage
 from gpugen_server.queue.chatter import Chatter
 from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
@@ -51,9 +51,10 @@ class Services:
     gate: Gate
     hub: Hub
     dispatcher: Dispatcher
-    images: Directory
+    images: Storage
     decoders: Decoders
     pool: ThreadPoolExecutor
+    storage_pool: ThreadPoolExecutor
     tell: Callable[[list[Entry]], None]
     holds: Holds
     chatter: Chatter = field(default_factory=Chatter)
@@ -101,6 +102,10 @@ class Services:
         """Wait until no request is being answered."""
         await self._idle.wait()
 
+    async def at_storage(self, function: Callable[..., T], *args: Any) -> T:
+        """`function(*args)` on a thread, for what waits for disk or bucket: nothing else waits with it."""
+        return await asyncio.get_running_loop().run_in_executor(self.storage_pool, function, *args)
+
     async def off_loop(self, function: Callable[..., T], *args: Any) -> T:
-        """`function(*args)` on a thread, for what computes or waits for the disk."""
+        """`function(*args)` on a thread, for what computes."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
