@@ -82,22 +82,19 @@ class Card(SilentCard):
         self._frames: list[w.HTML] = []
         for index in range(len(self._board.tiles)):  # sharing what is an object in the browser, too
             shared = {name: getattr(self._frames[0], name) for name in ("layout", "style") if self._frames}
-            self._frames.append(w.HTML(self._place(status, index), **shared).add_class("gpugen-tile"))
-        columns = f"repeat({self._board.columns}, {self._board.width}px)"
-        self._pictures = w.GridBox(self._frames, layout=w.Layout(grid_template_columns=columns))
-        self._pictures.add_class("gpugen-pictures")
-        self._state = w.HTML(markup.state(status)).add_class("gpugen-state")
+            self._frames.append(w.HTML(self._place(status, index), **shared, **_class("tile")))
+        columns = w.Layout(grid_template_columns=f"repeat({self._board.columns}, {self._board.width}px)")
+        self._pictures = w.GridBox(self._frames, layout=columns, **_class("pictures"))
+        self._state = w.HTML(markup.state(status), **_class("state"))
         self._note = w.HTML(markup.note(status))
-        self._spoken = w.HTML(markup.spoken(status)).add_class("gpugen-spoken")
-        self._bar = w.FloatProgress(value=1.0, max=1.0)
-        self._bar.add_class("gpugen-bar").add_class("gpugen-waiting")
-        self._button = w.Button(
-            description="Cancel", tooltip="Stop drawing (so does interrupting the kernel)"
-        )
-        self._button.add_class("gpugen-cancel").on_click(lambda _: self._cancel())
-        foot = w.HBox([self._button, self._note]).add_class("gpugen-foot")
+        self._spoken = w.HTML(markup.spoken(status), **_class("spoken"))
+        self._bar = w.FloatProgress(value=1.0, max=1.0, **_class("bar", "waiting"))
+        hint = "Stop drawing (so does interrupting the kernel)"
+        self._button = w.Button(description="Cancel", tooltip=hint, **_class("cancel"))
+        self._button.on_click(lambda _: self._cancel())
+        foot = w.HBox([self._button, self._note], **_class("foot"))
         head = w.HTML(markup.style() + markup.head(status))
-        self._card = w.VBox([head, self._state, self._bar, foot, self._spoken]).add_class("gpugen-card")
+        self._card = w.VBox([head, self._state, self._bar, foot, self._spoken], **_class("card"))
 
     def _free_button(self) -> None:
         """Let a click be handled while the cell runs.
@@ -141,6 +138,11 @@ class Card(SilentCard):
             f'<img decoding="sync" class="{"" if final else "gpugen-soft"}" alt="{escape(title)}" '
             f'title="{escape(title)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
         )
+
+
+def _class(*names: str) -> dict[str, tuple[str, ...]]:
+    """The style classes of a widget that is being made; added later, each would be a message."""
+    return {"_dom_classes": tuple(f"gpugen-{name}" for name in names)}
 
 
 def _small(png: bytes, side: int) -> bytes:
