@@ -32,9 +32,16 @@ class Tasks:
         """The task as it is now."""
         return self.connection.call("GET", paths.TASK(id=task), Task)
 
-    def list(self, *, state: str | None = None, limit: int = 50, cursor: str | None = None) -> TaskPage:
+    def list(
+        self,
+        *,
+        state: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        group: str | None = None,
+    ) -> TaskPage:
         """One page of own tasks, newest first."""
-        params = {"state": state, "limit": limit, "cursor": cursor}
+        params = {"state": state, "limit": limit, "cursor": cursor, "group": group}
         return self.connection.call("GET", paths.TASKS(), TaskPage, params=params)
 
     def cancel(self, task: str) -> Task:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+_GROUP = re.compile(r"grid-[0-9a-f]{16}")
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}", re.IGNORECASE)
 OF_A_TASK = ("wait", "attach", "show", "status", "cancel", "retry", "logs")
 ALONE = ("queue", "history", "models", "workers", "help")
@@ -43,10 +44,17 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def is_group(text: str) -> bool:
+    """Whether it looks like the name of a grid's group."""
+    return _GROUP.fullmatch(text) is not None
+
+
 def _of_a_task(name: str, rest: list[str]) -> Command | None:
     if not rest:
         return Command(name)
-    return Command(name, rest[0].lower()) if len(rest) == 1 and is_id(rest[0]) else None
+    return (
+        Command(name, rest[0].lower()) if len(rest) == 1 and (is_id(rest[0]) or is_group(rest[0])) else None
+    )
 
 
 def _replay(rest: list[str]) -> Command | None:

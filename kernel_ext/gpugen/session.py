@@ -39,7 +39,7 @@ class Session:
         self._defaults = defaults
         self._models = models
         self._client: Client | None = None
-        self._subcommands = Subcommands(self._connected, self._attach)
+        self._subcommands = Subcommands(self._connected, self._attach, self._reopen)
 
     def run(self, command: Command) -> None:
         """Do a sub-command; raises as `Subcommands.run`."""
@@ -105,6 +105,12 @@ class Session:
 
     def _attach(self, task: Task, silent: bool) -> Submission:
         return self._submission(task, "none" if silent else self._defaults.progress, self._defaults.embed)
+
+    def _reopen(self, group: str, silent: bool) -> Sweep:
+        cancel = threading.Event()
+        progress: ProgressKind = "none" if silent else self._defaults.progress
+        view = view_for(progress, kernel=hasattr(self._shell, "kernel"), cancel=cancel.set)
+        return grids.reopen(self._connected(), group, view, cancel, self._defaults.embed)
 
     def _submission(self, task: Task, progress: ProgressKind, embed: EmbedKind) -> Submission:
         cancel = threading.Event()

@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from gpugen import listings, replay
 from gpugen.background import Background
 from gpugen.client import Client, Task
-from gpugen.commands import Command, is_id
+from gpugen.commands import Command, is_group, is_id
 from gpugen.result import Result
 from gpugen.status import Status
 from gpugen.words import headline, outcome, settings
@@ -47,10 +47,17 @@ class Subcommands:
     Args:
         client: gives the client of the server.
         attach: makes a submission of a task, with a new view, or a silent one.
+        reopen: makes a sweep of a grid's group, the same way.
     """
 
-    def __init__(self, client: Callable[[], Client], attach: Callable[[Task, bool], Followed]) -> None:
+    def __init__(
+        self,
+        client: Callable[[], Client],
+        attach: Callable[[Task, bool], Followed],
+        reopen: Callable[[str, bool], Followed],
+    ) -> None:
         self._client = client
+        self._reopen = reopen
         self._attach_to = attach
         self._sent_off: dict[str, Background] = {}
         self._latest: str | None = None
@@ -64,6 +71,8 @@ class Subcommands:
         """
         if command.name in {"queue", "history", "models", "workers"}:
             getattr(listings, command.name)(self._client())
+        elif command.about and is_group(command.about):
+            self._of_grid(command.name, command.about)
         elif command.name == "replay":
             self._replay(str(command.about), command.extra)
         else:
@@ -94,6 +103,30 @@ class Subcommands:
                 background.wait()
             else:
                 self._follow(self._client().task(key))
+
+    def _of_grid(self, name: str, group: str) -> None:
+        if name == "cancel":
+            self._client().api.cancel_group(group)
+            return _say(f"The grid {group} is asked to stop.")
+        if name not in {"wait", "attach", "show"}:
+            raise UsageError(f"%gpugen {name} is for one task; {group} is a grid. See %gpugen history.")
+        background = self._sent_off.pop(group, None)
+        if background is not None and name == "wait":
+            background.wait()
+            return None
+        if background is not None:
+            background.stop()
+        finished = self._client().api.group(group).finished
+        followed = self._reopen(group, finished)
+        if finished:
+            with contextlib.suppress(GpugenError):  # what was drawn is what was asked for
+                followed.conclude()
+        elif name == "wait":
+            followed.open(waits=True)
+            followed.follow()
+        else:
+            followed.open(waits=False)
+            self.send_off(followed)
 
     def _follow(self, task: Task) -> object:
         self.note(task.id)

@@ -15,6 +15,7 @@ ID = "01jd8q2m3n4p5r6s7t8v9wxyz0"
 def test_a_sub_command_stands_alone_or_with_an_id(name: str) -> None:
     assert match(name) == Command(name)
     assert match(f"  {name}   {ID.upper()} ") == Command(name, ID)
+    assert match(f"{name} grid-0123456789abcdef") == Command(name, "grid-0123456789abcdef")
 
 
 @pytest.mark.parametrize("name", ALONE)

@@ -375,3 +375,34 @@ def test_a_token_that_is_not_allowed_is_one_line(notebook: Run) -> None:
     run = notebook("%%gpugen\na cat", env={"GPUGEN_TOKEN": "gg_wrong"}).run()
     (error,) = run.cells[0].outputs
     assert (error["ename"], len(error["traceback"])) == ("Unauthorized", 1)
+
+
+def test_an_exported_page_shows_the_picture_and_no_widget(
+    notebook: Run, drawing_worker: DrawingWorker
+) -> None:
+    from nbconvert import HTMLExporter, MarkdownExporter
+
+    run = notebook("%%gpugen --seed 7 --size 64x64 --steps 3\na slice of pizza").run()
+    page, resources = HTMLExporter().from_notebook_node(run.nb)
+    assert 'src="data:image/png;base64,' in page
+    assert "a slice of pizza" in page
+    assert '<script type="application/vnd.jupyter.widget-view+json">' not in page
+    text, resources = MarkdownExporter().from_notebook_node(run.nb)
+    assert [name for name in resources["outputs"] if name.endswith(".png")]
+    assert "FloatProgress" not in text
+
+
+def test_a_grid_of_another_kernel_is_shown_again_with_its_values(
+    notebook: Run, server: Any, drawing_worker: DrawingWorker
+) -> None:
+    first = notebook("%gpugen --grid steps=1,2 --grid guidance=3,5 --size 64x64 --seed 7 a cat").run()
+    group = server.tasks().list().tasks[0].group
+    run = notebook(f"%gpugen show {group}", f"%gpugen wait {group}", f"%gpugen retry {group}").run()
+
+    assert run.data(0, "image/png") == run.data(1, "image/png")
+    sizes = [
+        Image.open(io.BytesIO(base64.b64decode(each.data(0, "image/png")[0]))).size for each in (first, run)
+    ]
+    assert sizes[0] == sizes[1]
+    assert "2 steps × 2 guidance" in run.text(0)
+    assert "is for one task" in run.text(2)
