@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
 PYTEST_ARGS ?=
+BENCHMARKS ?=
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
@@ -40,7 +41,7 @@ help:
 	@echo 'make lab          the same notebook in JupyterLab'
 	@echo 'make test         all tests, a browser among them'
 	@echo 'make check        ruff, mypy, import contracts, and the same for the panel'
-	@echo 'make bench        measure start-up, latency and overhead'
+	@echo 'make bench        measure start-up, latency, queue, overhead; BENCHMARKS="queue peers" some of them'
 	@echo 'make chaos        kill the parts while they work, for ten minutes (CHAOS_SECONDS=600)'
 	@echo 'make audit        known vulnerabilities in what constraints.txt pins'
 	@echo 'make docs         the generated pages of docs/api'
@@ -70,8 +71,8 @@ check: $(VENV)/.dev $(PANEL_MODULES)
 	$(VENV)/bin/lint-imports
 	@$(JLPM) check
 
-bench: $(VENV)/.dev
-	@$(PY) -m benchmarks
+bench: $(VENV)/.dev $(VENV)/.peers
+	@BENCH_PEERS=$(VENV)/peers $(PY) -m benchmarks $(BENCHMARKS)
 
 # CHAOS_SEED=N begins with the dice of a round that failed.
 chaos: export CHAOS_SECONDS ?= 600
@@ -134,6 +135,12 @@ $(VENV)/.dev: $(PROJECT) | $(VENV)/.torch $(VENV)/.tools
 
 $(VENV)/.browser: | $(VENV)/.dev
 	@$(PY) -m tools.browser
+	@touch $@
+
+# Other queues, to be measured against: apart, for their dependencies are not ours.
+$(VENV)/.peers: benchmarks/peers/requirements.txt | $(VENV)/.made
+	@$(PY) -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 $(VENV)/.audit: constraints.txt | $(VENV)/.made

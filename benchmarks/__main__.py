@@ -1,4 +1,4 @@
-"""`python -m benchmarks [startup latency overhead notebook]`: all of them without a name."""
+"""`python -m benchmarks [startup latency queue peers ...]`: all of them without a name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("startup", "latency", "fanout", "overhead", "notebook")
+NAMES = ("startup", "latency", "queue", "peers", "fanout", "overhead", "notebook")
 
 
 def main() -> int:

@@ -9,19 +9,32 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: what was measured, the value, the bar it is held against (if any)."""
+    """One line of the table: what was measured, the value, the bar it is held against (if any).
+
+    Attributes:
+        at_least: the bar is to be reached, not to be kept under.
+    """
 
     name: str
     value: float
     unit: str
     bar: float | None = None
     note: str = ""
+    at_least: bool = False
 
     def line(self) -> str:
         """The figure as a row of text."""
-        bar = "" if self.bar is None else f"<= {self.bar:g}"
-        verdict = "" if self.bar is None else ("ok" if self.value <= self.bar else "ABOVE")
-        return f"{self.name:<52} {self.value:>9.2f} {self.unit:<4} {bar:>9} {verdict:<6} {self.note}".rstrip()
+        sign = ">=" if self.at_least else "<="
+        bar = "" if self.bar is None else f"{sign} {self.bar:g}"
+        value = f"{self.value:>9.2f} {self.unit:<4}"
+        return f"{self.name:<62} {value} {bar:>9} {self._verdict():<6} {self.note}".rstrip()
+
+    def _verdict(self) -> str:
+        if self.bar is None:
+            return ""
+        if self.at_least:
+            return "ok" if self.value >= self.bar else "BELOW"
+        return "ok" if self.value <= self.bar else "ABOVE"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -1,0 +1,171 @@
+"""The queue: the end of a task with the next claim over HTTP, the storage layer alone, and a long backlog."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import backlog
+from benchmarks.figures import Figure
+from benchmarks.processes import RunningServer, server
+from benchmarks.raw import RawClient
+from benchmarks.replay import Layer, Recording, Replay
+from benchmarks.turns import Race, Step
+from gpugen_client.claims import WorkerApi
+from gpugen_protocol import paths, wire
+from gpugen_protocol.worker import ClaimRequest, Completion, Leases, SessionRequest
+
+MODES = ("NORMAL", "FULL")
+TASKS = 20_000  # more than one run can finish
+LONG = 1_000_000
+OTHERS = {
+    "trivial": "a trivial POST",
+    "bare FULL": "bare SQLite",
+    "bare NORMAL": "bare SQLite",
+}
+BARS = (
+    ("NORMAL", "trivial", 0.45),
+    ("FULL", "bare FULL", 0.40),
+    ("NORMAL", "bare NORMAL", None),
+    ("FULL", "trivial", None),
+)
+NEXT = wire.encode(
+    Completion(
+        loading_seconds=0.0,
+        drawing_seconds=0.1,
+        claim=ClaimRequest(wait_seconds=0.0, models=("emoji",)),
+    )
+)
+
+
+def run() -> list[Figure]:
+    """All of it; the long backlog takes a minute to make."""
+    with tempfile.TemporaryDirectory(prefix="gg-") as name:
+        folder = Path(name)
+        return [*_over_http(folder), *_storage(folder), *_long_backlog(folder)]
+
+
+def _over_http(folder: Path) -> list[Figure]:
+    with ExitStack() as stack:
+        steps: dict[str, Step] = {"trivial": stack.enter_context(_trivial())}
+        for mode in MODES:
+            place = folder / mode
+            place.mkdir()
+            backlog.fill(place / "gpugen.db", TASKS)
+            steps[f"gpugen {mode}"] = _worker(stack.enter_context(server(place, synchronous=mode)))
+            steps[f"bare {mode}"] = bare_loop(place / "bare.db", mode)
+        race = Race(steps)
+    return [
+        Figure(
+            f"finish + next claim over HTTP, {mode}, against {OTHERS[other]}",
+            race.ratio(f"gpugen {mode}", other),
+            "x",
+            bar,
+            race.spread(f"gpugen {mode}", other),
+            at_least=True,
+        )
+        for mode, other, bar in BARS
+    ]
+
+
+def _worker(running: RunningServer) -> Step:
+    """A worker that says at once that it is done, over one connection."""
+    api = WorkerApi(running.url, running.worker_token)
+    session = api.open_session(SessionRequest(name="bench", models=("emoji",), version="0"))
+    (lease,) = api.claim(ClaimRequest(wait_seconds=0.0, models=("emoji",)))
+    client, current = RawClient(running.url, session.token), lease.id
+    decode = msgspec.json.Decoder(Leases).decode
+
+    def step() -> None:
+        nonlocal current
+        answer = client.post(paths.LEASE_COMPLETE(lease=current), NEXT)
+        current = decode(answer).leases[0].id
+
+    return step
+
+
+@contextmanager
+def _trivial() -> Iterator[Step]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.trivial"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        client = RawClient(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        yield lambda: client.post("/", NEXT)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def bare_loop(path: Path, mode: str) -> Step:
+    """Claim and finish of a small table, two commits: the least that a queue on SQLite can do."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript(
+        f"PRAGMA journal_mode = wal; PRAGMA synchronous = {mode};"
+        "CREATE TABLE jobs (id INTEGER PRIMARY KEY, state TEXT, priority INTEGER, payload TEXT, lease TEXT);"
+        "CREATE INDEX jobs_queued ON jobs (priority, id) WHERE state = 'queued';"
+        "BEGIN;"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
+        " INSERT INTO jobs SELECT i, 'queued', 0, 'a slice of pizza', NULL FROM n;"
+        "COMMIT;"
+    )
+
+    def step() -> None:
+        ((job,),) = connection.execute(
+            "UPDATE jobs SET state = 'running', lease = 'x' WHERE id = ("
+            " SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority, id LIMIT 1) RETURNING id"
+        ).fetchall()
+        connection.execute("UPDATE jobs SET state = 'done' WHERE id = ? AND lease = 'x'", (job,))
+
+    return step
+
+
+def _storage(folder: Path) -> list[Figure]:
+    """The functions of the queue against their own statements, recorded and sent to sqlite3 without them."""
+    original = folder / "storage.db"
+    backlog.fill(original, TASKS)
+    recorded = Recording(_copy(original, "recorded")).take(TASKS // 2)
+    layer, replay = Layer(_copy(original, "layer")), Replay(_copy(original, "replayed"), recorded)
+    race = Race({"layer": layer.step, "replay": replay.step}, seconds=0.15)
+    return [
+        Figure(
+            "finish + next claim, storage layer against its own statements",
+            race.ratio("layer", "replay"),
+            "x",
+            0.7,
+            f"{race.spread('layer', 'replay')}, {len(recorded[0])} statements",
+            at_least=True,
+        )
+    ]
+
+
+def _long_backlog(folder: Path) -> list[Figure]:
+    short, long = folder / "short.db", folder / "long.db"
+    backlog.fill(short, TASKS)
+    backlog.fill(long, LONG)
+    race = Race({"short": Layer(short).step, "long": Layer(long).step}, seconds=0.3)
+    return [
+        Figure(
+            f"claims behind {LONG:,} queued tasks against {TASKS:,}",
+            race.ratio("long", "short"),
+            "x",
+            0.8,
+            race.spread("long", "short"),
+            at_least=True,
+        )
+    ]
+
+
+def _copy(path: Path, name: str) -> Path:
+    copied = path.with_name(f"{name}.db")
+    shutil.copy(path, copied)
+    return copied

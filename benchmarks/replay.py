@@ -1,0 +1,77 @@
+"""The storage layer, and the very statements that it sends, without it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from gpugen_protocol.worker import Completion, SessionRequest
+from gpugen_server.database import Database, Store
+from gpugen_server.queue import finish, workers
+from gpugen_server.queue.claim import Claimer, claim
+
+Statement = tuple[str, tuple[Any, ...]]
+_DONE = Completion(loading_seconds=0.0, drawing_seconds=0.1)
+
+
+class Layer:
+    """A worker that finishes its task and claims the next, in one transaction of our own functions."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, "NORMAL")
+        self._database.migrate()
+        request = SessionRequest(name="bench", models=("emoji",), version="0")
+        worker = self._database.call(workers.register, request, "workers")
+        self._claimer = Claimer(worker=worker, models=("emoji",), count=1, lease_seconds=30.0)
+        (lease,) = self._database.call(claim, self._claimer)
+        self._lease = lease.id
+
+    def step(self) -> None:
+        """One task."""
+        self._lease = self._database.call(self._next)
+
+    def _next(self, store: Store) -> str:
+        finish.complete(store, self._lease, self._claimer.worker, _DONE)
+        (lease,) = claim(store, self._claimer)
+        return lease.id
+
+
+class Recording(Layer):
+    """The same, writing down what it sends."""
+
+    def take(self, steps: int) -> list[list[Statement]]:
+        """The statements of each of `steps` transactions."""
+        sent: list[Statement] = []
+
+        class RecordingStore(Store):
+            def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
+                sent.append((sql, params))
+                return super()._execute(sql, params)
+
+        engine: Any = self._database.engine
+        engine.store = lambda: RecordingStore(engine.peewee, time.time())
+        taken = []
+        for _ in range(steps):
+            self.step()
+            taken.append(sent.copy())
+            sent.clear()
+        return taken
+
+
+class Replay:
+    """Sends recorded statements, a transaction a step, and reads what they give."""
+
+    def __init__(self, path: Path, transactions: list[list[Statement]]) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._left = iter(transactions)
+
+    def step(self) -> None:
+        """One transaction."""
+        cursor = self._connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        for sql, params in next(self._left):
+            cursor.execute(sql, params).fetchall()
+        cursor.execute("COMMIT")
