@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from tests.chaos.history import History
 from tests.chaos.parts import Part, ServerPart
+from tests.postgres import Postgres
 
 Deed = Callable[[], None]
 
@@ -81,6 +82,17 @@ def of_server(
     monkey.may("kill", kill, 2)
     monkey.may("pause", lambda: pause(part, dice.uniform(0.1, 1.2) * lease, stopping))
     return monkey.may("kill redis", part.kill_redis)
+
+
+def of_database(monkey: Monkey, postgres: Postgres, dice: random.Random, stopping: threading.Event) -> None:
+    """Also kills PostgreSQL; the same monkey does it, for no server can start while it is away."""
+
+    def kill() -> None:
+        postgres.kill()
+        stopping.wait(dice.uniform(0.0, 1.0))
+        postgres.start()
+
+    monkey.may("kill postgres", kill, 2)
 
 
 def pause(part: Part, seconds: float, stopping: threading.Event) -> None:

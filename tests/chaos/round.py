@@ -13,12 +13,15 @@ from pathlib import Path
 from msgspec import Struct
 from tests.chaos import monkey, parts
 from tests.chaos.history import Entry, History, read
-from tests.chaos.ledger import Ledger
+from tests.chaos.ledger import Ledger, PostgresLedger, SqliteLedger
 from tests.chaos.monkey import Monkey
 from tests.chaos.parts import Part, ServerPart
 from tests.chaos.proxy import Proxy
 from tests.chaos.submitter import Submitter
 from tests.chaos.weather import Weather
+from tests.postgres import Postgres
+
+from gpugen_server.database import Database
 
 LEASE = 0.8  # seconds; short, so that much happens
 SERVER = (sys.executable, "-P", "-m", "gpugen_server")
@@ -42,9 +45,9 @@ class Plan(Struct, frozen=True):
 
 
 class Round:
-    """Runs a plan once, in an empty folder."""
+    """Runs a plan once, in an empty folder; with SQLite, or with a PostgreSQL that may be killed as well."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, postgres: Postgres | None = None) -> None:
         self.history = History(folder / "history.jsonl")
         self._plan = plan
         self._folder = folder
@@ -56,7 +59,8 @@ class Round:
             GPUGEN_MAX_ATTEMPTS="5",
             GPUGEN_LOG_FORMAT="json",
         )
-        self._ledger = Ledger(folder / "data" / "gpugen.db")
+        self._postgres = postgres
+        self._ledger = self._new_database()
         self._weather = Weather(self._dice("weather"), LEASE)
         self._monkeys_stop, self._users_stop = threading.Event(), threading.Event()
 
@@ -104,10 +108,22 @@ class Round:
                 part.start()
             time.sleep(0.05)
 
+    def _new_database(self) -> Ledger:
+        if self._postgres is None:
+            return SqliteLedger(self._folder / "data" / "gpugen.db")
+        url = self._environ["GPUGEN_DATABASE_URL"] = self._postgres.make(f"chaos{self._plan.seed}")
+        database = Database(url)
+        database.migrate()
+        database.disconnect()
+        return PostgresLedger(url)
+
     def _monkeys(self, server: ServerPart, workers: list[Part]) -> list[Monkey]:
         stop, history = self._monkeys_stop, self.history
+        of_server = monkey.of_server(server, self._dice("server"), LEASE, history, stop)
+        if self._postgres is not None:
+            monkey.of_database(of_server, self._postgres, self._dice("postgres"), stop)
         return [
-            monkey.of_server(server, self._dice("server"), LEASE, history, stop),
+            of_server,
             *(monkey.of_worker(part, self._dice(part.name), LEASE, history, stop) for part in workers),
         ]
 
