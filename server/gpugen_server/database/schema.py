@@ -95,10 +95,16 @@ _ORDER = (
 # Registration tokens that are good for one worker: how often one may still be used, null for any number.
 _ONE_TIME = ("ALTER TABLE tokens ADD COLUMN uses_left INTEGER",)
 
+# The last turn of which a task was removed (queue/order.py).
+_PAST = (
+    "CREATE TABLE past (turn BIGINT NOT NULL)",
+    "INSERT INTO past (turn) VALUES (-1)",
+)
+
 _REQUESTS = "SELECT num, request FROM tasks WHERE num > ? ORDER BY num LIMIT 1000"
 
 # Step k turns version k into version k + 1. A step that was released is never edited: append a new one.
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER, _ONE_TIME)
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER, _ONE_TIME, _PAST)
 VERSION = len(STEPS)
 
 

@@ -58,6 +58,9 @@ class Store:
         """How many rows a statement changed."""
         return int(self._execute(sql, params).rowcount)
 
+    def alone(self, name: str) -> None:
+        """Wait until nobody else does what is called `name`, and let nobody until this transaction ends."""
+
     def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
         return self.database.connection().execute(sql, params)
 
@@ -71,6 +74,10 @@ class PostgresStore(Store):
     def first_free(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
         """As `Store.first_free`: whoever only looked at the row, or failed, must not hide it."""
         return self.row(sql + self.lock_free, *params) or self.row(sql + self.lock, *params)
+
+    def alone(self, name: str) -> None:
+        """As in SQLite, whose only writer always is."""
+        self.rows("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", name)
 
     def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
         return self.database.execute_sql(_with_its_placeholders(sql), tuple(map(_storable, params)))

@@ -19,9 +19,11 @@ from gpugen_server.queue import order, reap, workers
 from gpugen_server.queue.order import Front
 from gpugen_server.queue.workers import Ability
 
-_HEAD = "SELECT num, model, passed_at FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT 1"
+_HEAD = """
+SELECT num, model, priority, passed_at FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT 1
+"""
 _FOR_THE_LOADED = """
-SELECT num FROM tasks WHERE state = 'queued' AND model IN ({loaded}) AND num IN (
+SELECT num FROM tasks WHERE state = 'queued' AND model IN ({loaded}) AND priority >= ? AND num IN (
   SELECT num FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT {most}
 ) ORDER BY place, num LIMIT 1
 """
@@ -111,6 +113,7 @@ def _choose(store: Store, claimer: Claimer, head: Front, fits: str, needs: Seque
     preferred = store.value(
         _FOR_THE_LOADED.format(loaded=marks, fits=fits, most=order.LOOK_AHEAD) + store.lock_free,
         *claimer.loaded,
+        head.priority,
         *needs,
     )
     if preferred is None:

@@ -9,6 +9,7 @@ served the virtual time.
 A task's *place* is its turn, moved by its priority: STEP turns earlier for every level. That carries ageing
 as well: whoever waits keeps its place while later turns pass, so each level below another one lets at most
 STEP turns more go first, and then goes itself. Nothing starves, and nothing is written while a task waits.
+A lane that has lowered its priority also takes fewer turns (`pace`): its user's other lanes have theirs.
 
 With one user and one priority this is first in, first out. Ties go to the one that came first. A task that
 comes back from a worker keeps its place and so goes first.
@@ -31,11 +32,14 @@ class Lane(NamedTuple):
         served: the last turn the queue has served, of any lane; -1: none yet.
         served_here: whether this lane had a task in that turn.
         waiting: the turn of the lane's last task in the queue; -1: none waits.
+        over: the last turn of which a task was removed. Nobody gets it any more, for who had it is forgotten:
+            else a user who removes every task once it is done would always be the next.
     """
 
     served: int = -1
     served_here: bool = False
     waiting: int = -1
+    over: int = -1
 
 
 class Front(NamedTuple):
@@ -43,12 +47,24 @@ class Front(NamedTuple):
 
     num: int
     model: str
+    priority: int = 0
     passed_at: float | None = None
 
 
-def turn(lane: Lane) -> int:
-    """The turn of the lane's next task: one after its last one, and never one that has gone by."""
-    return max(lane.served + lane.served_here, lane.waiting + 1, 0)
+def turn(lane: Lane, priority: int = 0) -> int:
+    """The turn of the lane's next task: after its last one, and never one that has gone by."""
+    step = pace(priority)
+    after = lane.waiting + step if lane.waiting >= 0 else 0
+    return max(lane.served + step * lane.served_here, after, lane.over + 1, 0)
+
+
+def pace(priority: int) -> int:
+    """How many turns apart the tasks of one lane are.
+
+    A lane k levels below 0 has every (k + 1)th turn. A user who spreads tasks over k priorities so has the
+    share of 1 + 1/2 + ... + 1/k users at most, not that of k.
+    """
+    return 1 + max(0, -priority)
 
 
 def place(turn: int, priority: int) -> int:
@@ -60,7 +76,8 @@ def may_wait(head: Front, loaded: Collection[str], now: float, longest: float) -
     """Whether a worker that has `loaded` may pass over the head of the queue for a model it has.
 
     It may for `longest` seconds from the first time that happens: loading another model costs a worker more
-    than a moment costs the task, but not more than that.
+    than a moment costs the task, but not more than that. Never for a task of lower priority: that would make
+    a single prompt wait for somebody's grid.
     """
     if not loaded or head.model in loaded:
         return False

@@ -26,5 +26,9 @@ def forget(store: Store, num: int) -> list[str]:
     files = [file for (file,) in store.rows("SELECT file FROM images WHERE task_num = ?", num)]
     for table in ("images", "events", "task_inputs"):
         store.change(f"DELETE FROM {table} WHERE task_num = ?", num)  # noqa: S608
-    store.change("DELETE FROM tasks WHERE num = ?", num)
+    # SQLite may give the number anew, and that task would not be the one this worker failed at.
+    store.change("UPDATE workers SET failed_task = NULL WHERE failed_task = ?", num)
+    for turn, attempt in store.rows("DELETE FROM tasks WHERE num = ? RETURNING turn, attempt", num):
+        if attempt:  # the queue must not fall back behind a turn that it has served
+            store.change("UPDATE past SET turn = ? WHERE turn < ?", turn, turn)
     return files

@@ -29,6 +29,8 @@ class Terms(NamedTuple):
 def retry(store: Store, task: str, user: str | None, terms: Terms) -> str:
     """Queue a new task with the same request, seed included, for the same user; gives its id.
 
+    Only an admin's (`user` None) keeps a raised priority.
+
     Raises:
         TooManyTasks: a cap is reached.
         NotFound: `user` has no such task.
@@ -39,8 +41,9 @@ def retry(store: Store, task: str, user: str | None, terms: Terms) -> str:
     if record.state not in TERMINAL:
         raise Conflict(f"Task {task} is still {record.state}.", hint="Cancel it first, or wait for it.")
     former = msgspec.json.decode(record.request, type=ResolvedRequest)
+    priority = record.priority if user is None else min(0, record.priority)
     asked = wire.convert(
-        {**wire.plain(former), "priority": record.priority, "group": record.group_name}, TaskRequest
+        {**wire.plain(former), "priority": priority, "group": record.group_name}, TaskRequest
     )
     submission = Submission(
         user=record.owner,

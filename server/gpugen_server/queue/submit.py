@@ -24,12 +24,11 @@ INSERT INTO tasks (
   id, owner, group_name, priority, turn, place, model, width, height, work, memory, prompt, request,
   idempotency_key, body_hash, max_attempts, retry_of, created_at
 ) VALUES ('queued', 'queued', ?, 0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 RETURNING num
 """
 _LAST = 2**62  # no task has so high a number
 _KEY = "SELECT id, body_hash FROM tasks WHERE owner = ? AND idempotency_key = ?"
-_SERVED = "SELECT max(turn) FROM tasks WHERE attempt > 0"
+_SERVED = "SELECT (SELECT max(turn) FROM tasks WHERE attempt > 0), (SELECT turn FROM past)"
 _SERVED_HERE = (
     "SELECT EXISTS (SELECT 1 FROM tasks WHERE attempt > 0 AND turn = ? AND owner = ? AND priority = ?)"
 )
@@ -82,15 +81,14 @@ def submit(
         InvalidRequest: it starts from an image that is not there.
         TooManyTasks: a cap is reached.
     """
+    store.alone(f"submits of {submission.user}")  # two at once could get the same turn, or use one key twice
     known = _find(store, submission) if submission.key else None
     if known is not None:
         return known, False
     limits.check(store, submission.user)
-    turn = order.turn(_lane(store, submission))
+    turn = order.turn(_lane(store, submission), submission.priority)
     wait = _outlook(store, submission, turn, live_after)
     task = _insert(store, submission, turn, wait.text)
-    if task is None:  # somebody else has just used the same key
-        return _find(store, submission) or "", False
     inputs.use(store, task.num, submission.user, submission.resolved)
     log.append(store, task, StateEvent, state="queued")
     log.append(store, task, PhaseEvent, phase="queued", text=wait.text, data=wait.data)
@@ -112,13 +110,14 @@ def _outlook(store: Store, submission: Submission, turn: int, live_after: float)
 
 
 def _lane(store: Store, submission: Submission) -> Lane:
-    served = store.value(_SERVED)
+    served, over = store.row(_SERVED) or (None, -1)
     lane = (submission.user, submission.priority)
     waiting = store.value(_WAITING, *lane)
     return Lane(
         served=-1 if served is None else served,
         served_here=served is not None and bool(store.value(_SERVED_HERE, served, *lane)),
         waiting=-1 if waiting is None else waiting,
+        over=over,
     )
 
 
@@ -135,8 +134,7 @@ def _find(store: Store, submission: Submission) -> str | None:
     return str(found[0])
 
 
-def _insert(store: Store, submission: Submission, turn: int, text: str) -> TaskKey | None:
-    """The new task; None if its key is used already."""
+def _insert(store: Store, submission: Submission, turn: int, text: str) -> TaskKey:
     request, asked = submission.resolved, submission.asked
     task = ids.ulid()
     num = store.value(
@@ -161,4 +159,4 @@ def _insert(store: Store, submission: Submission, turn: int, text: str) -> TaskK
         submission.retry_of,
         store.now,
     )
-    return None if num is None else TaskKey(num, task, submission.user)
+    return TaskKey(num, task, submission.user)

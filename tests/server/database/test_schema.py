@@ -22,7 +22,7 @@ HOT = {
     "the head of the queue": (claim._HEAD.format(fits=FITS), NEEDS, "tasks_queued"),
     "a task for the loaded model": (
         claim._FOR_THE_LOADED.format(loaded="?", fits=FITS, most=32),
-        ("model-1", *NEEDS),
+        ("model-1", 0, *NEEDS),
         "tasks_queued",
     ),
     "what a worker holds": (claim._AGAIN, ("w", "handed to a worker", 1), "tasks_held"),

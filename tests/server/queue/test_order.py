@@ -1,12 +1,14 @@
-"""The policy of the queue: as single numbers, as the queue lives by it, and simulated over many users."""
+"""The policy of the queue: as single numbers, and as the queue lives by it."""
 
-import random
-from collections import Counter, defaultdict
+import threading
 
 import pytest
+from tests.server.conftest import REGISTRY
 
-from gpugen_server.queue import order
+from gpugen_protocol.request import TaskRequest
+from gpugen_server.queue import order, remove, submit
 from gpugen_server.queue.order import STEP, Front, Lane
+from gpugen_server.queue.submit import Submission
 
 
 def test_the_first_task_of_all_has_the_first_turn():
@@ -20,10 +22,19 @@ def test_the_first_task_of_all_has_the_first_turn():
         (Lane(served=7, served_here=True), 8),  # unless its lane has had that one
         (Lane(served=7, waiting=9), 10),  # and always after those of its lane that wait
         (Lane(served=7, served_here=True, waiting=3), 8),
+        (Lane(served=7, over=7), 8),  # who had that one is forgotten
+        (Lane(served=3, waiting=20, over=7), 21),
     ],
 )
 def test_a_task_gets_the_next_turn_of_its_lane_and_none_that_has_gone_by(lane, turn):
     assert order.turn(lane) == turn
+
+
+@pytest.mark.parametrize(("priority", "turn"), [(5, 8), (0, 8), (-1, 9), (-10, 18)])
+def test_the_lower_its_priority_the_fewer_turns_a_lane_takes(priority, turn):
+    assert order.turn(Lane(served=7, served_here=True), priority) == turn
+    assert order.turn(Lane(waiting=7), priority) == turn
+    assert order.turn(Lane(), priority) == 0
 
 
 def test_a_worker_passes_over_the_head_only_for_a_model_it_has_and_not_for_ever():
@@ -89,6 +100,60 @@ def test_withdrawn_tasks_cost_their_user_no_turns(queue):
     assert claimed(queue, 2) == ["bob 0", "ann"]
 
 
+def test_removing_finished_tasks_brings_no_turns(queue):
+    for number in range(4):
+        queue.submit(user="ann", prompt=f"ann {number}")
+    found = []
+    for number in range(3):
+        task = queue.submit(user="bob", prompt=f"bob {number}")
+        while queue.state(task) == "queued":
+            found += claimed(queue, 1)
+        queue.call(remove.remove, task, "bob")
+    assert found == ["ann 0", "bob 0", "ann 1", "bob 1", "ann 2", "bob 2"]
+
+
+def test_the_queue_does_not_fall_back_when_all_that_was_served_is_removed(queue):
+    tasks = [queue.submit(user="ann", prompt=f"ann {number}") for number in range(30)]
+    claimed(queue, 20)
+    for task in tasks[:20]:
+        queue.call(remove.remove, task, "ann")
+    for number in range(3):
+        queue.submit(user="bob", prompt=f"bob {number}")
+    assert claimed(queue, 4) == ["ann 20", "bob 0", "ann 21", "bob 1"]
+
+
+@pytest.mark.parametrize("where", ["postgres"], indirect=True)
+def test_two_submits_of_one_user_at_once_get_two_turns(queue, make_database, wait_until):
+    entered, leave = threading.Event(), threading.Event()
+    asked = TaskRequest(prompt="a cat")
+    submission = Submission(user="ann", asked=asked, resolved=REGISTRY.resolve(asked, 1), max_attempts=3)
+
+    def slowly(store):
+        submit.submit(store, submission, 0.0)
+        entered.set()
+        assert leave.wait(30)
+
+    def at_once(store):
+        submit.submit(store, submission, 0.0)
+
+    def on_a_connection_of_its_own(function):
+        database = make_database()
+        database.call(function)
+        database.disconnect()
+
+    first = threading.Thread(target=on_a_connection_of_its_own, args=(slowly,))
+    second = threading.Thread(target=on_a_connection_of_its_own, args=(at_once,))
+    first.start()
+    assert entered.wait(30)
+    second.start()
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    wait_until(lambda: not second.is_alive() or queue.call(lambda store: store.value(waiting)), timeout=30)
+    leave.set()
+    first.join(30)
+    second.join(30)
+    assert queue.call(lambda store: store.rows("SELECT turn FROM tasks ORDER BY turn")) == [(0,), (1,)]
+
+
 def test_a_higher_priority_goes_first_and_a_group_lets_single_prompts_go_first(queue):
     queue.submit(prompt="grid", group="g")
     queue.submit(prompt="single")
@@ -121,6 +186,12 @@ def test_a_worker_prefers_what_it_has_loaded_for_a_while(queue):
     assert found == ["b", "a", "c"]
 
 
+def test_a_single_prompt_is_never_passed_over_for_a_grid(queue):
+    queue.submit(prompt="grid", model="emoji", group="g")
+    queue.submit(prompt="single", model="sdxl")
+    assert queue.claim(loaded=("emoji",)).task.request.prompt == "single"
+
+
 def test_what_lies_far_behind_is_not_preferred(queue):
     for _ in range(order.LOOK_AHEAD):
         queue.submit(model="sdxl")
@@ -138,104 +209,3 @@ def test_a_worker_gets_only_what_it_has_memory_and_room_for(queue):
     assert queue.claim(narrow).task.request.prompt == "tiny"
     assert queue.claim(queue.new_worker(max_pixels=100 * 100)) is None
     assert queue.claim().task.request.prompt == "big"
-
-
-# ---- simulated ----
-
-
-class Simulation:
-    """A queue in memory that asks `queue/order.py` and nothing else; time passes by tasks served."""
-
-    def __init__(self):
-        self.waiting = []  # (place, number, user, turn, came)
-        self.served = -1
-        self.in_turn = defaultdict(int)
-        self.number = 0
-
-    def submit(self, user, now, priority=0):
-        lane = (user, priority)
-        mine = [turn for _, _, who, turn, _, level in self.waiting if (who, level) == lane]
-        turn = order.turn(Lane(self.served, self.in_turn[lane, self.served] > 0, max(mine, default=-1)))
-        self.waiting.append((order.place(turn, priority), self.number, user, turn, now, priority))
-        self.number += 1
-
-    def serve(self):
-        task = min(self.waiting)
-        self.waiting.remove(task)
-        _, _, user, turn, came, priority = task
-        self.served = max(self.served, turn)
-        self.in_turn[(user, priority), turn] += 1
-        return user, came
-
-
-def jain(shares):
-    """Jain's fairness index: 1 when all shares are equal, 1/n when one has everything."""
-    return sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_users_who_want_more_than_their_share_get_equal_shares(seed):
-    """Eight users, the busiest of which sends thirty times as much as the calmest."""
-    chance, queue, served = random.Random(seed), Simulation(), Counter()
-    rates = [0.3 * 1.6**user for user in range(8)]
-    for user in range(8):
-        queue.submit(user, 0)
-    for now in range(3000):
-        for user, rate in enumerate(rates):
-            if chance.random() < rate or not any(task[2] == user for task in queue.waiting):
-                queue.submit(user, now)
-        served[queue.serve()[0]] += 1
-        queue.waiting.sort()
-        del queue.waiting[2000:]
-    assert jain([served[user] for user in range(8)]) > 0.99
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_calm_user_never_waits_for_more_than_a_turn_of_the_others(seed):
-    chance, queue, worst = random.Random(seed), Simulation(), 0
-    for now in range(2000):
-        for user in range(5):
-            if len(queue.waiting) < 300 or user == 4:
-                queue.submit(user, now) if user < 4 or chance.random() < 0.05 else None
-        user, came = queue.serve()
-        if user == 4:
-            worst = max(worst, now - came)
-    assert worst <= 2 * 5
-
-
-def test_a_low_priority_is_served_within_its_steps_however_much_comes():
-    queue = Simulation()
-    for now in range(50):
-        queue.submit("busy", now)
-    queue.submit("patient", 50, priority=-3)
-    for now in range(1000):
-        queue.submit("busy", now)
-        user, _ = queue.serve()
-        if user == "patient":
-            break
-    assert now <= 3 * STEP + 2
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_looking_ahead_saves_most_loads_of_a_model(seed):
-    """Two models in random order, one worker: loads with and without the look ahead."""
-
-    def loads(look_ahead):
-        chance = random.Random(seed)
-        queue = [(number, chance.choice(("a", "b")), None) for number in range(600)]
-        loaded, count, now = "", 0, 0.0
-        while queue:
-            head = Front(*queue[0])
-            chosen = 0
-            if look_ahead and order.may_wait(head, (loaded,), now, 60.0):
-                front = queue[: order.LOOK_AHEAD]
-                chosen = next((i for i, task in enumerate(front) if task[1] == loaded), 0)
-                if chosen and head.passed_at is None:
-                    queue[0] = (*queue[0][:2], now)
-            _, model, _ = queue.pop(chosen)
-            count += model != loaded
-            now += 10.0 if model != loaded else 2.0
-            loaded = model
-        return count
-
-    assert loads(look_ahead=True) < 0.25 * loads(look_ahead=False)
