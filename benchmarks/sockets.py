@@ -60,9 +60,9 @@ def _moment(buffer: bytearray, start: int, size: int) -> float:
     return float(buffer[at + len(_MARK) : at + len(_MARK) + 17]) if at >= 0 else 0.0
 
 
-def stamp() -> str:
-    """The moment, as the text of a message; the same clock in all processes of a machine."""
-    return f"@{time.perf_counter():017.6f}"
+def stamp(moment: float | None = None) -> str:
+    """A moment (now), as the text of a message; the same clock in all processes of a machine."""
+    return f"@{time.perf_counter() if moment is None else moment:017.6f}"
 
 
 def crowd(url: str, path: str, token: str, count: int, pipe: Pipe) -> None:
@@ -96,6 +96,41 @@ async def _crowd(url: str, path: str, token: str, count: int, pipe: Pipe) -> Non
                 await enough.wait()
         pipe.send((time.perf_counter(), list(delays)))
         delays.clear()
+
+
+class Arrivals:
+    """How long (seconds) each message took, by the moment it carries."""
+
+    def __init__(self) -> None:
+        self._delays: dict[float, float] = {}
+        self._came = asyncio.Event()
+
+    def note(self, moment: float) -> None:
+        """A message came."""
+        self._delays[moment] = time.perf_counter() - moment
+        self._came.set()
+
+    async def answer(self, pipe: Pipe) -> None:
+        """For each moment that the pipe brings, how long that message took; until it brings 0."""
+        loop = asyncio.get_running_loop()
+        while moment := await loop.run_in_executor(None, pipe.recv):
+            while moment not in self._delays:
+                self._came.clear()
+                await self._came.wait()
+            pipe.send(self._delays[moment])
+
+
+def watch(url: str, path: str, token: str, pipe: Pipe) -> None:
+    """Open one socket and answer the pipe as `Arrivals` does."""
+    asyncio.run(_watch(url, path, token, pipe))
+
+
+async def _watch(url: str, path: str, token: str, pipe: Pipe) -> None:
+    arrivals = Arrivals()
+    client = await _open(url, path, token, arrivals.note)
+    pipe.send(1)
+    await arrivals.answer(pipe)
+    assert client.opened.done()
 
 
 async def _open(url: str, path: str, token: str, seen: Callable[[float], None]) -> Client:
