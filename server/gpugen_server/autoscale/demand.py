@@ -24,6 +24,10 @@ _STARTING = """
 SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase = 'starting'
 ORDER BY place, num LIMIT ?
 """
+_LINE_UP = """
+UPDATE tasks SET phase = 'queued', phase_text = ''
+WHERE num IN (SELECT num FROM tasks WHERE state = 'queued' AND phase = 'starting'{lock})
+"""
 _HEAD = "SELECT num, id, owner FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?"
 _QUEUED = "SELECT num, id, owner, model FROM tasks WHERE state = 'queued'"
 
@@ -68,9 +72,7 @@ def read(store: Store, live_after: float) -> Demand:
 def line_up(store: Store, live_after: float) -> None:
     """The worker is there: those who were told that it starts now wait for their turn."""
     told = store.rows(_STARTING + store.lock_free, TOLD)
-    store.change(
-        "UPDATE tasks SET phase = 'queued', phase_text = '' WHERE state = 'queued' AND phase = 'starting'"
-    )
+    store.change(_LINE_UP.format(lock=store.lock_free))
     for _, task, *_ in told:
         waiting.tell(store, task, live_after)
 

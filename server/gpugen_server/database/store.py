@@ -70,10 +70,18 @@ class PostgresStore(Store):
 
     lock = " FOR UPDATE"
     lock_free = " FOR UPDATE SKIP LOCKED"
+    _asked = False  # for a free row, in this transaction
 
     def first_free(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
-        """As `Store.first_free`: whoever only looked at the row, or failed, must not hide it."""
-        return self.row(sql + self.lock_free, *params) or self.row(sql + self.lock, *params)
+        """As `Store.first_free`: whoever only looked at the row, or failed, must not hide it.
+
+        Once in a transaction: who holds such a row and waits for another may itself be waited for.
+        """
+        found = self.row(sql + self.lock_free, *params)
+        if found is None and not self._asked:
+            found = self.row(sql + self.lock, *params)
+        self._asked = True
+        return found
 
     def alone(self, name: str) -> None:
         """As in SQLite, whose only writer always is."""

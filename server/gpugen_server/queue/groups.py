@@ -27,7 +27,10 @@ _KINDS = """
 SELECT model, width, height, sum(work) FROM tasks
 WHERE group_name = ?{own} AND state IN ('queued', 'running') GROUP BY model, width, height
 """
-_OPEN = "SELECT id FROM tasks WHERE group_name = ?{own} AND state IN ('queued', 'running') ORDER BY num"
+# The running ones first, as everywhere: a worker that ends its task and waits for the next one holds its own.
+_OPEN = """
+SELECT id FROM tasks WHERE group_name = ?{own} AND state IN ('queued', 'running') ORDER BY state DESC, num
+"""
 
 
 def get(store: Store, group: str, user: str | None, live_after: float) -> Group:
