@@ -52,9 +52,8 @@ def is_group(text: str) -> bool:
 def _of_a_task(name: str, rest: list[str]) -> Command | None:
     if not rest:
         return Command(name)
-    return (
-        Command(name, rest[0].lower()) if len(rest) == 1 and (is_id(rest[0]) or is_group(rest[0])) else None
-    )
+    fits = len(rest) == 1 and (is_id(rest[0]) or is_group(rest[0]))
+    return Command(name, rest[0].lower()) if fits else None
 
 
 def _replay(rest: list[str]) -> Command | None:

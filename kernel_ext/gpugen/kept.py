@@ -9,6 +9,7 @@ from gpugen import kept_markup
 from gpugen.durable import Output, failure_output, outputs_of
 from gpugen.ending import Ending, SweepEnding
 from gpugen.pictures import picture_of
+from gpugen.sweep_status import caption
 from gpugen.words import duration
 from gpugen_protocol import wire
 from gpugen_protocol.errors import TaskFailed
@@ -27,7 +28,8 @@ def _outputs_of_grid(ending: SweepEnding) -> tuple[Output, Output | None]:
     last = _outcome(ending, len(drawn))
     text = "\n".join((status.title, status.settings, last))
     tasks = [each.task for each in ending.members]
-    html = kept_markup.words(status.title, status.settings, last, kept_markup.actions(tasks))
+    names = [", ".join(caption(*pair) for pair in point.items()) for point in status.points]
+    html = kept_markup.words(status.title, status.settings, last, kept_markup.actions(tasks, names))
     noted = {"gpugen": {"group": status.name, "points": _points(ending)}}
     if ending.embed == "none":
         return Output({"text/html": html, "text/plain": text}, noted), None

@@ -7,7 +7,7 @@ needs a script; the recipe it copies can be read all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from gpugen import cell, links
@@ -15,6 +15,7 @@ from gpugen.words import headline, outcome, settings
 from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.task import Task
 
+_MAX_RECIPES = 24  # of a grid
 _STRONG = "color: var(--jp-ui-font-color0, inherit); font-weight: 600"
 _QUIET = "color: var(--jp-ui-font-color2, #6b6b6b); font-size: 12px"
 _GOOD = "color: var(--jp-success-color0, #2e7d32)"
@@ -27,7 +28,7 @@ _CARD = (
     f"box-sizing: border-box; max-width: 720px; padding: 12px; border: 1px solid {_LINE}; border-radius: 8px"
 )
 _BUTTON = (
-    f"display: inline-block; margin: 0 6px 0 0; padding: 1px 10px; border: 1px solid {_LINE}; "
+    f"display: inline-block; margin: 0 6px 4px 0; padding: 1px 10px; border: 1px solid {_LINE}; "
     "border-radius: 5px; background: transparent; color: var(--jp-ui-font-color1, inherit); "
     "font: inherit; font-size: 12px; line-height: 20px; text-decoration: none; cursor: pointer"
 )
@@ -49,17 +50,23 @@ def caption(task: Task, elapsed: float | None = None, warnings: tuple[str, ...] 
     return _box(f"{_TEXT}; margin-top: 4px", *_what(task), _line(_QUIET, last), *warned, actions((task,)))
 
 
-def actions(tasks: Iterable[Task]) -> str:
-    """Links to the full images where a browser can reach them, and the recipe of the first."""
+def actions(tasks: Iterable[Task], names: Sequence[str] = ()) -> str:
+    """Links to the full images where a browser can reach them, and the recipes.
+
+    Args:
+        tasks: one, or those of a grid.
+        names: what the images of each are called; none: by their seeds.
+    """
     tasks = tuple(tasks)
+    called = names or [""] * len(tasks)
     found = [
-        (image.seed, address)
-        for task in tasks
+        (name or f"seed {image.seed}", address)
+        for name, task in zip(called, tasks, strict=True)
         for image in task.images
         if (address := links.image(task.id, image.index))
     ]
-    recipe = _recipe(cell.of_request(tasks[0].request))
-    return _line("margin-top: 6px", _open_links(found) + _download_links(found) + recipe)
+    recipes = _recipe("\n\n".join(cell.of_request(task.request) for task in tasks[:_MAX_RECIPES]))
+    return _line("margin-top: 6px", _open_links(found) + _download_links(found) + recipes)
 
 
 def _recipe(text: str) -> str:
@@ -97,14 +104,17 @@ def words(title: str, what: str, last: str, *more: str) -> str:
     return _box(f"{_TEXT}; margin-top: 4px", *head, *more)
 
 
-def _open_links(found: list[tuple[int, str]]) -> str:
+def _open_links(found: list[tuple[str, str]]) -> str:
     if len(found) == 1:
         return _link(found[0][1], "Full size")
-    return "".join(_link(address, f"seed {seed}", f"Full size, seed {seed}") for seed, address in found)
+    return "".join(_link(address, name, f"Full size, {name}") for name, address in found)
 
 
-def _download_links(found: list[tuple[int, str]]) -> str:
-    return _link(found[0][1], "Download", download=f"gpugen-{found[0][0]}.png") if len(found) == 1 else ""
+def _download_links(found: list[tuple[str, str]]) -> str:
+    if len(found) != 1:
+        return ""
+    name, address = found[0]
+    return _link(address, "Download", download=f"gpugen-{name.removeprefix('seed ')}.png")
 
 
 def _link(address: str, text: str, label: str = "", download: str = "") -> str:

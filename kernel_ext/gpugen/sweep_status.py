@@ -64,7 +64,7 @@ class SweepStatus:
     def _tiles(self) -> list[Tile]:
         tiles = []
         for point, member in zip(self.points, self.members, strict=True):
-            lines = tuple(_caption(key, value) for key, value in point.items())
+            lines = tuple(caption(key, value) for key, value in point.items())
             for seed in member.task.request.seeds:
                 own = (f"seed {seed}",) if member.task.request.n > 1 else ()
                 title = f"{member.task.request.prompt} ({', '.join((*lines, f'seed {seed}'))})"
@@ -141,5 +141,6 @@ class SweepStatus:
         return max(left, key=lambda member: member.stage) if left else None
 
 
-def _caption(key: str, value: object) -> str:
+def caption(key: str, value: object) -> str:
+    """A value as it stands under its image: `steps 20`, `fox`."""
     return f"{key} {label(value)}" if key in _NAMED else label(value)

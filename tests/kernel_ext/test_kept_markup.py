@@ -109,3 +109,12 @@ def test_the_recipe_is_the_cell_that_draws_it_again() -> None:
     first, rest = kept_markup.cell.of_request(special).split("\n", 1)
     again = parse(first.removeprefix("%%gpugen "), rest, {}).request
     assert (again.prompt, again.negative_prompt) == (special.prompt, special.negative_prompt)
+
+
+def test_the_images_of_a_grid_are_called_by_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPUGEN_JUPYTER_URL", "/")
+    one = Image(index=0, seed=7, width=64, height=64, bytes=1, sha256="")
+    drawn = msgspec.structs.replace(task(), images=(one,))
+    html = kept_markup.actions((drawn, drawn), ("<steps 1>", "steps 2"))
+    assert 'aria-label="Full size, &lt;steps 1&gt;"' in html
+    assert html.count("%%gpugen -m emoji") == 2
