@@ -73,3 +73,55 @@ def test_braces_and_dollars_in_a_line_are_literal(gpugen_shell: Any, server: Any
     gpugen_shell.run_cell("%gpugen --no-wait a {x} for $x")
     (task,) = server.tasks().list().tasks
     assert task.request.prompt == "a {x} for $x"
+
+
+def test_defaults_come_from_the_environment_over_ipython_s_files_under_config(
+    shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.config.GpuGenMagics.size = "64x64"
+    shell.config.GpuGenMagics.steps = 3
+    monkeypatch.setenv("GPUGEN_MAGIC_STEPS", "7")
+    shell.extension_manager.load_extension("gpugen")
+    magics = shell.magics_manager.registry["GpuGenMagics"]
+    assert (magics.size, magics.steps) == ("64x64", 7)
+    shell.run_line_magic("config", "GpuGenMagics.steps = 9")
+    assert magics.options()["steps"] == 9
+    shell.extension_manager.unload_extension("gpugen")
+
+
+def test_a_default_in_the_environment_that_cannot_be_is_named(
+    shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPUGEN_MAGIC_SIZE", "large")
+    with pytest.raises(UsageError, match="GPUGEN_MAGIC_SIZE cannot be 'large'"):
+        shell.extension_manager.load_extension("gpugen")
+
+
+def test_connect_takes_the_token_from_a_file_and_lets_nobody_in_without(
+    gpugen_shell: Any, server: Any, tmp_path: Any, capsys: Any
+) -> None:
+    from gpugen_protocol.errors import Unauthorized
+
+    token = tmp_path / "token"
+    token.write_text("gg_wrong\n")
+    with pytest.raises(Unauthorized):
+        gpugen_shell.run_line_magic("gpugen", f"connect {server.url} {token}")
+    token.write_text(f"{server.user_token}\n")
+    gpugen_shell.run_line_magic("gpugen", f"connect {server.url} {token}")
+    assert server.url in capsys.readouterr().out
+    with pytest.raises(UsageError, match="cannot be read"):
+        gpugen_shell.run_line_magic("gpugen", f"connect {server.url} {tmp_path}/nothing")
+
+
+def test_too_many_tasks_are_one_line_that_says_so(make_server: Any, shell: Any, monkeypatch: Any) -> None:
+    from gpugen_protocol.errors import TooManyRequests
+
+    server = make_server(max_tasks_per_user=1)
+    monkeypatch.setenv("GPUGEN_URL", server.url)
+    monkeypatch.setenv("GPUGEN_TOKEN", server.user_token)
+    shell.extension_manager.load_extension("gpugen")
+    shell.run_line_magic("gpugen", "--no-wait a cat")
+    with pytest.raises(TooManyRequests) as refused:
+        shell.run_line_magic("gpugen", "--no-wait a dog")
+    assert len(refused.value._render_traceback_()) == 1
+    shell.extension_manager.unload_extension("gpugen")
