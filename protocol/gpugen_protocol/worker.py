@@ -41,7 +41,7 @@ class SessionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     version: ShortText
     protocol: int = PROTOCOL_VERSION
     device: ShortText = ""
-    libraries: dict[str, ShortText] = {}
+    libraries: Annotated[dict[ShortText, ShortText], Meta(max_length=50)] = {}
 
 
 class Session(Struct, frozen=True, kw_only=True):

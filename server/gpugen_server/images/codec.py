@@ -83,7 +83,9 @@ def _decode(data: bytes, size: tuple[int, int] | None = None, longest: int = 0) 
             Image.MAX_IMAGE_PIXELS = LONGEST**2
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check(image, size, longest)
-                return image.convert("RGBA" if image.mode in {"RGBA", "LA", "PA"} else "RGB")
+                pixels = image.convert("RGBA" if image.mode in {"RGBA", "LA", "PA"} else "RGB")
+                pixels.info.clear()  # a colour profile, say, would be written out as it came
+                return pixels
     except UnidentifiedImageError:
         raise InvalidImage("The bytes are no PNG, JPEG or WebP.") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning) as error:

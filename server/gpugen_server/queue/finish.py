@@ -13,8 +13,8 @@ from gpugen_protocol.worker import Completion, Failure
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
+from gpugen_server.queue import foreign, workers
 from gpugen_server.queue import lease as leases
-from gpugen_server.queue import workers
 from gpugen_server.queue.lease import Held
 
 # One statement that re-checks lease and state decides; whoever comes later finds no row. It also takes the
@@ -83,14 +83,15 @@ def fail(store: Store, lease: str, worker: str, failure: Failure) -> None:
     held = _hold(store, lease, worker, "fail")
     if held is None:
         return
+    message, hint = foreign.clean(failure.message), foreign.clean(failure.hint)
     workers.note_failure(store, worker, held.task.num, failure.code)
     if held.cancel or failure.code == "canceled":
         end(store, held, Ending("canceled", "fail", "canceled"))
     elif failure.retryable and held.attempts_left:
-        requeue(store, held, "fail", f"{failure.message} Trying again.")
+        requeue(store, held, "fail", f"{message} Trying again.")
     else:
-        error = TaskFailure(code=failure.code, message=failure.message, hint=failure.hint)
-        end(store, held, Ending("failed", "fail", failure.message, error))
+        error = TaskFailure(code=failure.code, message=message, hint=hint)
+        end(store, held, Ending("failed", "fail", message, error))
 
 
 def release(store: Store, lease: str, worker: str, reason: str) -> None:
@@ -105,7 +106,7 @@ def release(store: Store, lease: str, worker: str, reason: str) -> None:
     if held.cancel:
         end(store, held, Ending("canceled", "release", "canceled"))
     else:
-        why = f" ({reason})" if reason else ""
+        why = f" ({foreign.clean(reason)})" if reason else ""
         requeue(store, held, "release", f"given back by its worker{why}; waiting for another")
 
 

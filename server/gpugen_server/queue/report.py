@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from gpugen_protocol import wire
@@ -13,15 +11,11 @@ from gpugen_protocol.task import Progress
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.entry import Entry
+from gpugen_server.queue import foreign, workers
 from gpugen_server.queue import lease as leases
-from gpugen_server.queue import workers
 from gpugen_server.queue.lease import Held
 
 WORKER_PHASES = frozenset({"starting", "loading", "drawing", "decoding", "uploading"})
-# Escape sequences, control characters but tab and line feed, and what turns the direction of writing round.
-_CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
 
 
 def report(store: Store, lease: str, worker: str, reports: tuple[Report, ...], seconds: float) -> Held:
@@ -74,7 +68,7 @@ def _tell(store: Store, held: Held, said: Report) -> None:
     if isinstance(said, PhaseReport):
         _enter_phase(store, held, said)
     elif isinstance(said, LogReport):
-        cleaned = msgspec.structs.replace(said, message=_CONTROL.sub("", said.message))
+        cleaned = msgspec.structs.replace(said, message=foreign.clean(said.message))
         log.append_report(store, held.task, cleaned)
     else:
         store.outbox.append(log.live(held.task, said, store.now))
@@ -84,7 +78,7 @@ def _enter_phase(store: Store, held: Held, said: PhaseReport) -> None:
     """A task that is asked to stop stays in the phase `canceling`."""
     if held.cancel:
         return
-    text = _CONTROL.sub("", said.text)
+    text = foreign.clean(said.text)
     store.change("UPDATE tasks SET phase = ?, phase_text = ? WHERE num = ?", said.phase, text, held.task.num)
     log.append_report(store, held.task, msgspec.structs.replace(said, text=text))
 

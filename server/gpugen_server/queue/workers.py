@@ -12,7 +12,7 @@ from gpugen_protocol.clock import rfc3339
 from gpugen_protocol.worker import SessionRequest, Worker
 from gpugen_server.database import Store
 from gpugen_server.database.tables import WorkerRow
-from gpugen_server.queue import ids
+from gpugen_server.queue import foreign, ids
 
 SHOWN_SECONDS = 3600.0  # how long a worker that left is still listed
 KEPT_SECONDS = 7 * 86400.0  # how long it is still known
@@ -75,18 +75,22 @@ def register(store: Store, request: SessionRequest, user: str) -> str:
     worker = ids.ulid()
     WorkerRow.insert(
         id=worker,
-        name=request.name,
+        name=foreign.clean(request.name),
         models=wire.encode(request.models).decode(),
         memory_bytes=min(request.memory_bytes, _LARGEST),
         max_pixels=min(request.max_pixels, _LARGEST),
-        device=request.device,
-        version=request.version,
-        libraries=wire.encode(request.libraries).decode(),
+        device=foreign.clean(request.device),
+        version=foreign.clean(request.version),
+        libraries=wire.encode(_clean(request.libraries)).decode(),
         owner=user,
         started_at=store.now,
         seen_at=store.now,
     ).execute(store.database)
     return worker
+
+
+def _clean(libraries: dict[str, str]) -> dict[str, str]:
+    return {foreign.clean(name): foreign.clean(version) for name, version in libraries.items()}
 
 
 def reported(store: Store, worker: str) -> dict[str, str]:

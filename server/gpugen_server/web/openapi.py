@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import inspect
 import re
 from collections.abc import Iterable
@@ -59,7 +60,7 @@ def _operation(route: Route, method: str, call: Call, schemas: dict[Any, Any]) -
         "summary": inspect.getdoc(getattr(route.handler, method)) or inspect.getdoc(route.handler),
         "parameters": [*_path_parameters(route.path), *_query_parameters(call.query)],
         "responses": {
-            str(call.status): {"description": "Done.", **({"content": content} if content else {})},
+            **{str(status): _success(status, content) for status in (call.status, *call.also)},
             "default": problem,
         },
     }
@@ -68,6 +69,11 @@ def _operation(route: Route, method: str, call: Call, schemas: dict[Any, Any]) -
     if route.handler.role != "public":
         operation["security"] = [{"token": []}]
     return operation
+
+
+def _success(status: int, content: dict[str, Any]) -> dict[str, Any]:
+    has_content = content and status in {200, 201}
+    return {"description": http.HTTPStatus(status).phrase, **({"content": content} if has_content else {})}
 
 
 def _content(kind: Any, schemas: dict[Any, Any]) -> dict[str, Any]:

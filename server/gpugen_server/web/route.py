@@ -11,12 +11,17 @@ from gpugen_server.web.handler import Endpoint
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One method at an address: the types of query, body and answer; None where there is none."""
+    """One method at an address: the types of query, body and answer; None where there is none.
+
+    Attributes:
+        also: further statuses of success; 200 has the same content, all others have none.
+    """
 
     query: Any = None
     body: Any = None
     answer: Any = None
     status: int = 200
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,17 +34,22 @@ def _get(answer: Any, query: Any = None) -> dict[str, Call]:
     return {"get": Call(answer=answer, query=query)}
 
 
-def _post(body: Any, answer: Any, status: int = 200) -> dict[str, Call]:
-    return {"post": Call(body=body, answer=answer, status=status)}
+def _post(body: Any, answer: Any, status: int = 200, also: tuple[int, ...] = ()) -> dict[str, Call]:
+    return {"post": Call(body=body, answer=answer, status=status, also=also)}
+
+
+def _image() -> dict[str, Call]:
+    """With 302 it is in a bucket, with 304 the caller has it already."""
+    return {"get": Call(answer=bytes, query=ImageQuery, also=(302, 304))}
 
 
 ROUTES: tuple[Route, ...] = (
-    Route(paths.TASKS, tasks.Tasks, _post(TaskRequest, Task, 201) | _get(TaskPage, TaskQuery)),
+    Route(paths.TASKS, tasks.Tasks, _post(TaskRequest, Task, 201, (200,)) | _get(TaskPage, TaskQuery)),
     Route(paths.TASK, tasks.OneTask, _get(Task) | {"delete": Call(status=204)}),
     Route(paths.TASK_CANCEL, tasks.TaskCancel, _post(None, Task)),
     Route(paths.TASK_RETRY, tasks.TaskRetry, _post(None, Task, 201)),
     Route(paths.TASK_EVENTS, tasks.TaskEvents, _get(EventPage, EventQuery)),
-    Route(paths.TASK_IMAGE, images.TaskImage, _get(bytes, ImageQuery)),
+    Route(paths.TASK_IMAGE, images.TaskImage, _image()),
     Route(paths.GROUP, groups.OneGroup, _get(Group)),
     Route(paths.GROUP_CANCEL, groups.GroupCancel, _post(None, Group)),
     Route(paths.INPUTS, inputs.Inputs, {"post": Call(body=bytes, answer=Input, status=201)}),
@@ -55,7 +60,7 @@ ROUTES: tuple[Route, ...] = (
     Route(paths.TOKENS, tokens.Tokens, _post(TokenRequest, NewToken, 201) | _get(TokenList)),
     Route(paths.TOKEN, tokens.OneToken, {"delete": Call(status=204)}),
     Route(paths.WORKER_SESSIONS, claims.WorkerSessions, _post(SessionRequest, Session, 201)),
-    Route(paths.WORKER_CLAIMS, claims.WorkerClaims, _post(ClaimRequest, Leases)),
+    Route(paths.WORKER_CLAIMS, claims.WorkerClaims, _post(ClaimRequest, Leases, also=(204,))),
     Route(paths.LEASE_EVENTS, claims.LeaseEvents, _post(Reports, Beat)),
     Route(paths.LEASE_INPUT, inputs.LeaseInput, _get(bytes)),
     Route(paths.LEASE_IMAGE, images.LeaseImage, {"put": Call(body=bytes, answer=Beat)}),
