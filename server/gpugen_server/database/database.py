@@ -90,16 +90,22 @@ class Database:
                 the answer to a commit: whoever repeats a request must be able to.
         """
         loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
 
-        def transact_and_tell() -> T:
-            result, outbox = self._transact(function, *args, **kw)
-            if outbox and self._on_commit:  # from here, so that it happens even if nobody waits any more
-                loop.call_soon_threadsafe(self._on_commit, outbox)
-            return result
+        def transact() -> None:
+            if answer.cancelled():  # nobody waits any more, and nothing has begun
+                return
+            try:
+                result, outbox = self._transact(function, *args, **kw)
+            except BaseException as error:
+                loop.call_soon_threadsafe(_fail, answer, error)
+            else:
+                loop.call_soon_threadsafe(self._settle, answer, result, outbox)
 
+        self._threads.submit(transact)
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._submit(transact_and_tell)
+                return await answer
         except TimeoutError:
             raise Unavailable("The database takes too long to answer.", retry_after=5.0) from None
 
@@ -121,6 +127,15 @@ class Database:
     def disconnect(self) -> None:
         """Close the calling thread's connection."""
         self.engine.peewee.close()
+
+    def _settle(self, answer: asyncio.Future[T], result: T, outbox: list[Entry]) -> None:
+        """Tell what was committed, even if nobody waits any more; whoever does goes on."""
+        try:
+            if outbox and self._on_commit:
+                self._on_commit(outbox)
+        finally:
+            if not answer.done():
+                answer.set_result(result)
 
     def _submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, function)
@@ -169,6 +184,11 @@ class Database:
     def _drop_connection(self) -> None:
         with contextlib.suppress(Exception):  # it is broken: how exactly does not matter
             self.engine.peewee.close()
+
+
+def _fail(answer: asyncio.Future[T], error: BaseException) -> None:
+    if not answer.done():
+        answer.set_exception(error)
 
 
 class _NotBegun(Exception):
