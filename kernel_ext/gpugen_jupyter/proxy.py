@@ -9,6 +9,7 @@ import msgspec
 from jupyter_server.auth import authorized
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
+from msgspec import Struct
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, authenticated
@@ -19,9 +20,17 @@ from gpugen_protocol.errors import PROBLEM_TYPE, BodyTooLarge, GpugenError, Unau
 from gpugen_protocol.paths import Path
 
 AUTH_RESOURCE = "gpugen"  # what an authorizer of Jupyter is asked about
-_MAX_BODY = 1 << 20
 _ASKED = ("Accept", "Content-Type", "Idempotency-Key", "If-None-Match")
 _ANSWERED = ("Content-Type", "Content-Length", "Content-Disposition", "Cache-Control", "ETag", "Retry-After")
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """One address that is passed on: for which methods, up to how many bytes sent, for how many seconds."""
+
+    path: Path
+    methods: tuple[str, ...]
+    max_body: int = 1 << 20
+    seconds: float = 60.0
 
 
 class Proxy(ExtensionHandlerMixin, APIHandler):  # type: ignore[misc]  # jupyter_server is not typed
@@ -29,11 +38,10 @@ class Proxy(ExtensionHandlerMixin, APIHandler):  # type: ignore[misc]  # jupyter
 
     auth_resource = AUTH_RESOURCE
 
-    def initialize(self, name: str, path: Path, methods: tuple[str, ...]) -> None:
-        """`path` is passed on for the `methods`."""
+    def initialize(self, name: str, way: Way) -> None:
+        """`way` is what is passed on."""
         super().initialize(name)
-        self._path = path
-        self._methods = methods
+        self._way = way
 
     @authenticated
     @authorized  # type: ignore[untyped-decorator]
@@ -55,7 +63,7 @@ class Proxy(ExtensionHandlerMixin, APIHandler):  # type: ignore[misc]  # jupyter
         await self._pass_on(values)
 
     async def _pass_on(self, values: dict[str, str]) -> None:
-        if self.request.method not in self._methods:
+        if self.request.method not in self._way.methods:
             raise HTTPError(405)
         try:
             await self._relay(self._call(values))
@@ -65,14 +73,15 @@ class Proxy(ExtensionHandlerMixin, APIHandler):  # type: ignore[misc]  # jupyter
             self.log.debug("Nobody waited for the answer to %s.", self.request.path)
 
     def _call(self, values: dict[str, str]) -> Call:
-        if len(self.request.body) > _MAX_BODY:
-            raise BodyTooLarge(f"The body has more than {_MAX_BODY} bytes.")
+        if len(self.request.body) > self._way.max_body:
+            raise BodyTooLarge(f"The body has more than {self._way.max_body} bytes.")
         headers = {name: self.request.headers[name] for name in _ASKED if name in self.request.headers}
         return Call(
             method=str(self.request.method),
-            target=target(self._path, values, self.request.query),
+            target=target(self._way.path, values, self.request.query),
             headers=headers,
             body=self.request.body or None,
+            seconds=self._way.seconds,
         )
 
     async def _relay(self, call: Call) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import Struct
@@ -11,23 +12,28 @@ from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError, S
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from gpugen_client.connection import Connection
+from gpugen_client.named import is_named
 from gpugen_protocol.errors import GpugenError, Unavailable
 from gpugen_protocol.worker import VIA_HEADER
 
 _CONNECT_SECONDS = 5.0
-_ANSWER_SECONDS = 60.0
+_OPEN_SECONDS = 60.0
 _AT_ONCE = 32  # requests; more wait
 _MAX_ANSWER = 128 << 20  # bytes; nothing of it is kept here
 _LOST = (ConnectionError, HTTPStreamClosedError, HTTPTimeoutError, OSError)
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A request to pass on: method, path with query, headers, body (None: none)."""
+    """A request to pass on: method, path with query, headers, body (None: none).
+
+    The answer must be whole within `seconds`.
+    """
 
     method: str
     target: str
     headers: Mapping[str, str] = {}
     body: bytes | None = None
+    seconds: float = 60.0
 
 
 class Upstream:
@@ -67,12 +73,32 @@ class Upstream:
             "ws" + connection.url.removeprefix("http") + target,
             headers={"Authorization": f"Bearer {connection.token}"},
             connect_timeout=_CONNECT_SECONDS,
-            request_timeout=_ANSWER_SECONDS,
+            request_timeout=_OPEN_SECONDS,
         )
         try:
             return await websocket_connect(request)
         except (*_LOST, HTTPClientError):
             raise self._gone() from None
+
+    async def glance(self, call: Call) -> bytes | None:
+        """The body of a good answer to `call`; None: no server runs (none is started), or it says no."""
+        connection = self._connection
+        if connection is None:
+            connection = await asyncio.to_thread(self._running)
+        if connection is None:
+            return None
+        try:
+            response = await self._client().fetch(_request(connection, call))
+        except (*_LOST, HTTPClientError):
+            return None
+        return bytes(response.body)
+
+    @property
+    def private(self) -> bool:
+        """Whether it is this user's private server, which ends when nobody uses it."""
+        with contextlib.suppress(GpugenError):
+            return not is_named(self._environ)
+        return False
 
     def forget(self) -> None:
         """Look for the server anew next time: it is gone, or does not know us any more."""
@@ -116,6 +142,14 @@ class Upstream:
 
         return connect(environ=self._environ)
 
+    def _running(self) -> Connection | None:
+        from gpugen_client.access import connect
+
+        try:
+            return connect(environ=self._environ, start=False)
+        except GpugenError:
+            return None
+
     def _client(self) -> SimpleAsyncHTTPClient:
         if self._http is None:
             self._http = SimpleAsyncHTTPClient(
@@ -134,5 +168,5 @@ def _request(connection: Connection, call: Call) -> HTTPRequest:
         follow_redirects=False,
         decompress_response=False,
         connect_timeout=_CONNECT_SECONDS,
-        request_timeout=_ANSWER_SECONDS,
+        request_timeout=call.seconds,
     )

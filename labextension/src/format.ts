@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { type ITask, isFinished } from './types';
+import { isFinished, type IProgress, type ITask } from './types';
 
 /** How much of a task is drawn, 0 to 1; null while that cannot be known. */
 export function fraction(task: ITask): number | null {
@@ -40,12 +40,17 @@ export function statusText(task: ITask, trans: TranslationBundle): string {
   }
 }
 
+/** Place in line, why it waits, and when it will be done, as far as each is known. */
 function queueText(task: ITask, trans: TranslationBundle): string {
-  if (task.phase_text) {
-    return task.phase_text;
-  }
   const position = task.queue_position_text || (task.queue_position ?? '').toString();
-  return position ? trans.__('waiting, number %1 in line', position) : trans.__('waiting');
+  const place = position ? trans.__('number %1 in line', position) : '';
+  const parts = [place, task.phase_text, etaText(task, trans)].filter(part => part);
+  return parts.join(' · ') || trans.__('waiting');
+}
+
+/** When it will be done, or nothing: an honest server does not always know. */
+export function etaText(task: ITask, trans: TranslationBundle): string {
+  return task.eta_seconds === null ? '' : trans.__('about %1 left', duration(task.eta_seconds));
 }
 
 function runningText(task: ITask, trans: TranslationBundle): string {
@@ -53,9 +58,28 @@ function runningText(task: ITask, trans: TranslationBundle): string {
     return trans.__('stopping');
   }
   if (task.phase === 'drawing' && task.progress) {
-    return trans.__('step %1 of %2', task.progress.step, task.progress.steps);
+    return drawingText(task, task.progress, trans);
   }
   return task.phase_text || task.phase;
+}
+
+function drawingText(task: ITask, progress: IProgress, trans: TranslationBundle): string {
+  const { image, step, steps, seconds_per_step } = progress;
+  const { n } = task.request;
+  const left = (n - image) * steps - step;
+  return [
+    n > 1 ? trans.__('image %1 of %2', image + 1, n) : '',
+    trans.__('step %1 of %2', step, steps),
+    seconds_per_step === null ? '' : trans.__('%1 left', duration(left * seconds_per_step))
+  ]
+    .filter(part => part)
+    .join(' · ');
+}
+
+/** The settings of a task in one line. */
+export function recipeText(task: ITask): string {
+  const { model, width, height, steps, guidance, seed, scheduler } = task.request;
+  return `${model} · ${width}×${height} · ${steps} steps · guidance ${guidance} · ${scheduler} · seed ${seed}`;
 }
 
 /** `1 running · 2 waiting`, or that nothing is. */

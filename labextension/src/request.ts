@@ -4,11 +4,28 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { ApiError, type IApi, type ITask } from './types';
+import {
+  ApiError,
+  type IApi,
+  type ILogLine,
+  type IModels,
+  type IPresence,
+  type ITask,
+  type ITaskPage,
+  type ITaskQuery,
+  type IWorkers,
+  type TaskEvent,
+  type Wish
+} from './types';
 
-const ROOT = 'gpugen/api/v1';
-const NEWEST = 50; // rows nobody scrolls past; older ones are what a gallery is for
-const THUMBNAIL_PIXELS = 128; // 48 CSS pixels on a screen of high density, with some air
+const OURS = 'gpugen';
+const ROOT = `${OURS}/api/v1`;
+
+interface IProblem {
+  detail: string;
+  hint?: string;
+  errors?: { path: string; message: string }[];
+}
 
 export class JupyterApi implements IApi {
   constructor(
@@ -16,23 +33,80 @@ export class JupyterApi implements IApi {
     private readonly trans: TranslationBundle
   ) {}
 
-  async tasks(): Promise<ITask[]> {
-    const response = await this.call(`tasks?limit=${NEWEST}`);
-    return ((await response.json()) as { tasks: ITask[] }).tasks;
+  async presence(): Promise<IPresence> {
+    return this.read<IPresence>(`${OURS}/presence`);
+  }
+
+  async tasks(query: ITaskQuery): Promise<ITaskPage> {
+    const fields = new URLSearchParams();
+    for (const [name, value] of Object.entries(query) as [string, string | number | undefined][]) {
+      if (value !== undefined && value !== '') {
+        fields.set(name, String(value));
+      }
+    }
+    return this.read<ITaskPage>(`${ROOT}/tasks?${fields.toString()}`);
+  }
+
+  async task(id: string): Promise<ITask> {
+    return this.read<ITask>(path(id));
+  }
+
+  async submit(wish: Wish): Promise<ITask> {
+    const response = await this.call(`${ROOT}/tasks`, {
+      method: 'POST',
+      body: JSON.stringify(wish),
+      headers: { 'Content-Type': 'application/json' }
+    });
+    return (await response.json()) as ITask;
   }
 
   async cancel(id: string): Promise<void> {
-    await this.call(`tasks/${encodeURIComponent(id)}/cancel`, { method: 'POST' });
+    await this.call(`${path(id)}/cancel`, { method: 'POST' });
   }
 
-  async thumbnail(id: string, index: number): Promise<Blob> {
-    const path = `tasks/${encodeURIComponent(id)}/images/${index}?thumbnail=${THUMBNAIL_PIXELS}`;
-    return (await this.call(path)).blob();
+  async cancelGroup(id: string): Promise<void> {
+    await this.call(`${ROOT}/groups/${encodeURIComponent(id)}/cancel`, { method: 'POST' });
   }
 
-  private async call(path: string, init: RequestInit = {}): Promise<Response> {
-    // Not URLExt.join: it would escape the query string's question mark.
-    const url = `${URLExt.join(this.settings.baseUrl, ROOT)}/${path}`;
+  async retry(id: string): Promise<ITask> {
+    return (await (await this.call(`${path(id)}/retry`, { method: 'POST' })).json()) as ITask;
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.call(path(id), { method: 'DELETE' });
+  }
+
+  async log(id: string): Promise<ILogLine[]> {
+    const page = await this.read<{ events: TaskEvent[] }>(`${path(id)}/events?after=0`);
+    return page.events.filter(event => event.type === 'log');
+  }
+
+  async image(id: string, index: number, pixels?: number): Promise<Blob> {
+    const small = pixels === undefined ? '' : `?thumbnail=${pixels}`;
+    return (await this.call(`${path(id)}/images/${index}${small}`)).blob();
+  }
+
+  async models(): Promise<IModels> {
+    return this.read<IModels>(`${ROOT}/models`);
+  }
+
+  async workers(): Promise<IWorkers> {
+    return this.read<IWorkers>(`${ROOT}/workers`);
+  }
+
+  socket(): WebSocket {
+    const { wsUrl, token, appendToken, WebSocket } = this.settings;
+    const credentials = appendToken && token ? `?token=${encodeURIComponent(token)}` : '';
+    return new WebSocket(URLExt.join(wsUrl, ROOT, 'events') + credentials);
+  }
+
+  private async read<T>(where: string): Promise<T> {
+    return (await (await this.call(where)).json()) as T;
+  }
+
+  private async call(where: string, init: RequestInit = {}): Promise<Response> {
+    // Not all of it through URLExt.join: that would escape the query string's question mark.
+    const url = `${URLExt.join(this.settings.baseUrl, '/')}${where}`;
     const response = await this.send(url, init);
     if (!response.ok) {
       throw await this.refusal(response);
@@ -54,8 +128,8 @@ export class JupyterApi implements IApi {
   private async refusal(response: Response): Promise<ApiError> {
     const kind = response.headers.get('Content-Type') ?? '';
     if (kind.includes('problem+json')) {
-      const problem = (await response.json()) as { detail: string; hint?: string };
-      return new ApiError(problem.detail, problem.hint ?? '');
+      const problem = (await response.json()) as IProblem;
+      return new ApiError(problem.detail, problem.hint ?? '', problem.errors ?? []);
     }
     if (response.status === 404) {
       return new ApiError(
@@ -70,4 +144,8 @@ export class JupyterApi implements IApi {
       this.trans.__('Reload the page; the log of the Jupyter server says more.')
     );
   }
+}
+
+function path(id: string): string {
+  return `${ROOT}/tasks/${encodeURIComponent(id)}`;
 }

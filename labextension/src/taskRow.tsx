@@ -1,77 +1,135 @@
-/** One task: its picture or bar, what was asked for, where it stands, and a way to stop it. */
+/** One line of the queue: picture or preview, what was asked for, where it stands, and what can be done. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { fraction, statusText } from './format';
-import { type ITask, isFinished } from './types';
+import { fraction, statusText, summary } from './format';
+import { Bar, Button } from './parts';
+import { groupFraction, type IGroup } from './rows';
+import { isFinished, type ITask } from './types';
 
 export interface ITaskRowProps {
   task: ITask;
-  thumbnail: string | null;
+  /** Belongs to the unfolded group above it. */
+  inside: boolean;
+  /** The finished image, or what it looks like so far. */
+  picture: string | null;
   trans: TranslationBundle;
+  onOpen: (id: string) => void;
   onCancel: (id: string) => void;
+  onRetry: (id: string) => void;
 }
 
-export function TaskRow({ task, thumbnail, trans, onCancel }: ITaskRowProps): React.JSX.Element {
+export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.JSX.Element {
+  const { task, inside, picture, trans, onOpen } = props;
   const { prompt, model, n } = task.request;
   const status = statusText(task, trans);
   return (
-    <li className="gpugen-panel-task" data-task={task.id} data-state={task.state}>
-      <div className="gpugen-panel-task-picture">{thumbnail && <img src={thumbnail} alt={prompt} />}</div>
+    <div
+      className={`gpugen-panel-task${inside ? ' gpugen-panel-mod-inside' : ''}`}
+      data-task={task.id}
+      data-state={task.state}
+    >
+      <div className="gpugen-panel-task-picture">{picture && <img src={picture} alt={prompt} />}</div>
       <div className="gpugen-panel-task-text">
         <div className="gpugen-panel-task-head">
-          <span className="gpugen-panel-task-prompt" title={prompt}>
+          <button
+            type="button"
+            className="gpugen-panel-task-prompt"
+            title={prompt}
+            onClick={() => {
+              onOpen(task.id);
+            }}
+          >
             {prompt}
-          </span>
-          {!isFinished(task) && <CancelButton task={task} trans={trans} onCancel={onCancel} />}
+          </button>
+          <RowButton {...props} />
         </div>
-        {!isFinished(task) && <Bar task={task} text={status} />}
+        {!isFinished(task) && <Bar name={prompt} fraction={fraction(task)} text={status} />}
         <div className="gpugen-panel-task-status">
-          <span className={`gpugen-panel-state gpugen-panel-mod-${task.state}`} title={task.error?.hint}>
+          <span className={`gpugen-panel-state gpugen-panel-mod-${task.state}`} title={status}>
             {status}
           </span>
           <span className="gpugen-panel-task-model">{n > 1 ? `${model} ×${n}` : model}</span>
         </div>
       </div>
-    </li>
-  );
-}
-
-/** Without a known fraction the bar is indeterminate, and says so by leaving aria-valuenow out. */
-function Bar({ task, text }: { task: ITask; text: string }): React.JSX.Element {
-  const done = fraction(task);
-  const percent = done === null ? undefined : Math.round(done * 100);
-  return (
-    <div
-      className={
-        percent === undefined ? 'gpugen-panel-bar gpugen-panel-mod-indeterminate' : 'gpugen-panel-bar'
-      }
-      role="progressbar"
-      aria-label={task.request.prompt}
-      aria-valuemin={0}
-      aria-valuemax={100}
-      aria-valuenow={percent}
-      aria-valuetext={text}
-    >
-      <div className="gpugen-panel-bar-fill" style={{ width: `${percent ?? 100}%` }} />
     </div>
   );
+});
+
+function RowButton({ task, trans, onCancel, onRetry }: ITaskRowProps): React.JSX.Element | null {
+  const { prompt } = task.request;
+  if (!isFinished(task)) {
+    return (
+      <Button
+        label={trans.__('Cancel')}
+        name={trans.__('Cancel: %1', prompt)}
+        disabled={task.phase === 'canceling'}
+        onClick={() => {
+          onCancel(task.id);
+        }}
+      />
+    );
+  }
+  if (task.state === 'succeeded') {
+    return null;
+  }
+  return (
+    <Button
+      label={trans.__('Try again')}
+      name={trans.__('Try again: %1', prompt)}
+      onClick={() => {
+        onRetry(task.id);
+      }}
+    />
+  );
 }
 
-type CancelProps = Pick<ITaskRowProps, 'task' | 'trans' | 'onCancel'>;
+export interface IGroupRowProps {
+  group: IGroup;
+  trans: TranslationBundle;
+  onFold: (id: string) => void;
+  onCancel: (id: string) => void;
+}
 
-function CancelButton({ task, trans, onCancel }: CancelProps): React.JSX.Element {
+/** A group in one line: how far it is as a whole. */
+export function GroupRow({ group, trans, onFold, onCancel }: IGroupRowProps): React.JSX.Element {
+  const { id, tasks, open } = group;
+  const done = tasks.filter(isFinished).length;
+  const text = trans.__('%1 of %2 done', done, tasks.length);
+  const busy = done < tasks.length;
   return (
-    <button
-      className="gpugen-panel-cancel"
-      disabled={task.phase === 'canceling'}
-      aria-label={trans.__('Cancel: %1', task.request.prompt)}
-      onClick={() => {
-        onCancel(task.id);
-      }}
-    >
-      {trans.__('Cancel')}
-    </button>
+    <div className="gpugen-panel-task gpugen-panel-group" data-group={id}>
+      <div className="gpugen-panel-task-text">
+        <div className="gpugen-panel-task-head">
+          <button
+            type="button"
+            className="gpugen-panel-task-prompt"
+            aria-expanded={open}
+            title={tasks[0]?.request.prompt}
+            onClick={() => {
+              onFold(id);
+            }}
+          >
+            <span aria-hidden="true">{open ? '▾ ' : '▸ '}</span>
+            {trans.__('Group of %1: %2', tasks.length, tasks[0]?.request.prompt ?? '')}
+          </button>
+          {busy && (
+            <Button
+              label={trans.__('Cancel all')}
+              name={trans.__('Cancel all of the group: %1', tasks[0]?.request.prompt ?? '')}
+              onClick={() => {
+                onCancel(id);
+              }}
+            />
+          )}
+        </div>
+        {busy && <Bar name={trans.__('Group')} fraction={groupFraction(tasks)} text={text} />}
+        <div className="gpugen-panel-task-status">
+          <span className="gpugen-panel-state">{text}</span>
+          <span>{busy && summary(tasks, trans)}</span>
+        </div>
+      </div>
+    </div>
   );
 }

@@ -1,4 +1,4 @@
-/** What the gpugen server says of a task, as far as the panel shows it. */
+/** What the gpugen server says, as far as the panel shows it, and what the panel asks of it. */
 
 export type State = 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled';
 
@@ -15,27 +15,131 @@ export interface IImage {
   sha256: string;
 }
 
+/** A request in which everything is decided. */
+export interface IRecipe {
+  prompt: string;
+  negative_prompt: string;
+  model: string;
+  width: number;
+  height: number;
+  steps: number;
+  guidance: number;
+  seed: number;
+  n: number;
+  scheduler: string;
+  init_image: string | null;
+  mask_image: string | null;
+  strength: number | null;
+}
+
+/** A request as it is sent; what is left out is the model's default. */
+export type Wish = Partial<IRecipe> & { prompt: string };
+
+export interface IFailure {
+  code: string;
+  message: string;
+  hint: string;
+}
+
 export interface ITask {
   id: string;
   state: State;
   phase: string;
   phase_text: string;
-  request: { prompt: string; model: string; n: number };
+  request: IRecipe;
+  group: string | null;
   queue_position: number | null;
   queue_position_text: string;
   eta_seconds: number | null;
   progress: IProgress | null;
   images: IImage[];
-  error: { code: string; message: string; hint: string } | null;
+  error: IFailure | null;
+  created_at: string;
   finished_at: string | null;
   timings: { total: number | null };
+  worker: string | null;
 }
 
-/** Why a request was not served: one sentence, and what to do next. */
+export interface ITaskPage {
+  tasks: ITask[];
+  next_cursor: string | null;
+}
+
+/** Which tasks to list; what is left out means any. */
+export interface ITaskQuery {
+  state?: string;
+  q?: string;
+  model?: string;
+  limit?: number;
+  cursor?: string;
+}
+
+/** A message of the websocket; README of docs/api describes each `type`. */
+export type TaskEvent =
+  | { type: 'snapshot'; task: string; seq: number; data: ITask }
+  | { type: 'state'; task: string; seq: number; state: State; error: IFailure | null }
+  | { type: 'phase'; task: string; seq: number; phase: string; text: string }
+  | { type: 'image'; task: string; seq: number; index: number; sha256: string; seed: number }
+  | ILogLine
+  | ({ type: 'progress'; task: string } & IProgress)
+  | { type: 'preview'; task: string; mime: string; data: string }
+  | { type: 'gap'; task: string; until: number };
+
+export interface ILogLine {
+  type: 'log';
+  task: string;
+  seq: number;
+  at: string;
+  level: string;
+  message: string;
+}
+
+export interface IWorker {
+  id: string;
+  name: string;
+  state: string;
+  text: string;
+  models: string[];
+  device: string;
+  task: string | null;
+}
+
+export interface IWorkers {
+  workers: IWorker[];
+  autoscaler: string;
+  autoscaler_text: string;
+}
+
+export interface IModel {
+  name: string;
+  title: string;
+  licence: string;
+  licence_url: string;
+  width: number;
+  height: number;
+  steps: number;
+  guidance: number;
+  scheduler: string;
+}
+
+export interface IModels {
+  models: IModel[];
+  default: string;
+}
+
+/** Whether a gpugen server runs; a private one ends when nobody uses it. */
+export interface IPresence {
+  private: boolean;
+  running: boolean;
+  unfinished: number;
+}
+
+/** Why a request was not served: one sentence, what to do next, and what is wrong with which field. */
 export class ApiError extends Error {
   constructor(
     message: string,
-    readonly hint = ''
+    readonly hint = '',
+    readonly fields: readonly { path: string; message: string }[] = []
   ) {
     super(message);
     this.name = 'ApiError';
@@ -44,14 +148,33 @@ export class ApiError extends Error {
 
 /** What the panel asks of the server; request.ts does it over HTTP, the tests do it in memory. */
 export interface IApi {
-  /** The newest tasks of this user, newest first. */
-  tasks(): Promise<ITask[]>;
+  /** Looks without starting or waking a server. */
+  presence(): Promise<IPresence>;
+  /** One page of this user's tasks, newest first. */
+  tasks(query: ITaskQuery): Promise<ITaskPage>;
+  task(id: string): Promise<ITask>;
+  submit(wish: Wish): Promise<ITask>;
   /** Ask for the end of an unfinished task. */
   cancel(id: string): Promise<void>;
-  /** A finished image, made small. */
-  thumbnail(id: string, index: number): Promise<Blob>;
+  cancelGroup(id: string): Promise<void>;
+  /** The same request once more, as a new task. */
+  retry(id: string): Promise<ITask>;
+  /** Remove a finished task with its images. */
+  remove(id: string): Promise<void>;
+  /** What the worker said about the task. */
+  log(id: string): Promise<ILogLine[]>;
+  /** A finished image; `pixels` asks for a small one. */
+  image(id: string, index: number, pixels?: number): Promise<Blob>;
+  models(): Promise<IModels>;
+  workers(): Promise<IWorkers>;
+  /** A new websocket of events. */
+  socket(): WebSocket;
 }
 
 export function isFinished(task: ITask): boolean {
   return task.state !== 'queued' && task.state !== 'running';
+}
+
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(String(error));
 }

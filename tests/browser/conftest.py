@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tools.browser import system_browser
 
 ROOT = Path(__file__).parents[2]
+PANEL = ROOT / "kernel_ext" / "gpugen_jupyter" / "labextension"
 START_SECONDS = 120
 PATIENCE_MS = 120_000  # for one thing on the page; the machine may be busy
 QUIET = [
@@ -107,6 +108,9 @@ def environment(folder: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
     }
+    panel = folder / "jupyter" / "labextensions" / "@gpugen"
+    panel.mkdir(parents=True)
+    (panel / "lab").symlink_to(PANEL)  # this tree's, whatever is installed
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GPUGEN_", "JUPYTER"))}
     return kept | {name: str(folder / place) for name, place in places.items()}
 

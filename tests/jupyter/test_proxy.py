@@ -194,3 +194,37 @@ class TestWithAWrongToken:
     async def test_it_is_not_the_browser_that_is_not_logged_in(self, jp_fetch: Any) -> None:
         code, problem = await refused(jp_fetch(*API, "tasks"))
         assert (code, problem["code"]) == (503, "unauthorized")
+
+
+async def test_a_group_is_looked_up_and_canceled(jp_fetch: Any, server: Any) -> None:
+    for prompt in ("a cat", "a dog"):
+        server.tasks().submit(TaskRequest(prompt=prompt, group="pets"))
+    looked = json.loads((await jp_fetch(*API, "groups", "pets")).body)
+    canceled = await jp_fetch(*API, "groups", "pets", "cancel", method="POST", body="")
+
+    assert looked["total"] == 2
+    assert json.loads(canceled.body)["finished"]
+
+
+async def test_an_image_to_start_from_may_be_larger_than_other_bodies(
+    jp_fetch: Any, server: Any, png: Any
+) -> None:
+    picture = png(64, 64)
+    answer = await jp_fetch(
+        *API, "inputs", method="POST", body=picture, headers={"Content-Type": "image/png"}
+    )
+    assert json.loads(answer.body)["width"] == 64
+
+    code, _ = await refused(jp_fetch(*API, "inputs", method="POST", body=b"x" * (2 << 20)))
+    assert code == 422  # the server has read it, and found that it is no image
+
+
+async def test_another_user_s_task_is_not_there(jp_fetch: Any, server: Any) -> None:
+    stranger = server.tasks(server.make_token("user", "stranger"))
+    task = stranger.submit(TaskRequest(prompt="a secret")).id
+
+    code, problem = await refused(jp_fetch(*API, "tasks", task))
+    listed = await jp_fetch(*API, "tasks")
+
+    assert (code, problem["code"]) == (404, "not_found")
+    assert json.loads(listed.body)["tasks"] == []

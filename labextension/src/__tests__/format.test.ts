@@ -2,16 +2,15 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { expect, test } from 'vitest';
 
 import { duration, fraction, statusText, summary } from '../format';
-import { task } from './tasks';
+import { request, task } from './tasks';
 
 const trans = nullTranslator.load('gpugen');
 const done = task({ state: 'succeeded', progress: null, timings: { total: 1.62 } });
 
 test('the fraction counts finished images and steps of the present one', () => {
-  const request = { prompt: 'x', model: 'emoji', n: 4 };
   const progress = { image: 1, step: 10, steps: 20, seconds_per_step: null };
 
-  expect(fraction(task({ request, progress }))).toBeCloseTo(0.375);
+  expect(fraction(task({ request: { ...request, n: 4 }, progress }))).toBeCloseTo(0.375);
 });
 
 test('there is no fraction before the first step and after the end', () => {
@@ -32,7 +31,17 @@ test.each([
   [task(), 'step 5 of 20'],
   [task({ phase: 'loading', phase_text: 'loading emoji', progress: null }), 'loading emoji'],
   [task({ phase: 'canceling' }), 'stopping'],
-  [task({ state: 'queued', phase: 'queued', queue_position: 3 }), 'waiting, number 3 in line'],
+  [task({ progress: { image: 0, step: 5, steps: 20, seconds_per_step: 0.2 } }), 'step 5 of 20 · 3.0 s left'],
+  [
+    task({
+      state: 'queued',
+      phase: 'queued',
+      phase_text: '2 tasks before yours',
+      queue_position: 3,
+      eta_seconds: 42
+    }),
+    'number 3 in line · 2 tasks before yours · about 42 s left'
+  ],
   [task({ state: 'queued', phase: 'queued' }), 'waiting'],
   [done, 'done in 1.6 s'],
   [task({ state: 'failed', error: { code: 'x', message: 'Out of memory.', hint: '' } }), 'Out of memory.'],

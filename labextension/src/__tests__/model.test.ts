@@ -1,105 +1,142 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import { QueueModel } from '../model';
-import { ApiError, type IApi, type ITask } from '../types';
-import { task } from './tasks';
-
-const finished = task({ state: 'succeeded', images: [{ index: 0, seed: 7, sha256: 'ab' }] });
-
-/** A server in memory. */
-class FakeApi implements IApi {
-  list: ITask[] = [];
-  problem: Error | null = null;
-  fetched: string[] = [];
-  canceled: string[] = [];
-
-  tasks(): Promise<ITask[]> {
-    return this.problem ? Promise.reject(this.problem) : Promise.resolve(this.list);
-  }
-
-  cancel(id: string): Promise<void> {
-    this.canceled.push(id);
-    return Promise.resolve();
-  }
-
-  thumbnail(id: string): Promise<Blob> {
-    this.fetched.push(id);
-    return Promise.resolve(new Blob(['picture']));
-  }
-}
+import { TaskModel } from '../model';
+import { ApiError, type ITask } from '../types';
+import { FakeApi, request, task } from './tasks';
 
 let api: FakeApi;
-let model: QueueModel;
-let revoked: string[];
+let model: TaskModel;
 
 beforeEach(() => {
+  vi.stubGlobal('document', { hidden: false, addEventListener: vi.fn(), removeEventListener: vi.fn() });
   api = new FakeApi();
-  model = new QueueModel(api);
-  revoked = [];
-  vi.spyOn(URL, 'revokeObjectURL').mockImplementation(url => revoked.push(url));
+  model = new TaskModel(api);
 });
 
 afterEach(() => {
   model.dispose();
-  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
 });
 
-async function poll(): Promise<void> {
+async function look(): Promise<void> {
   model.setVisible(true);
   await vi.waitFor(() => {
     expect(model.tasks ?? model.problem).not.toBeNull();
   });
 }
 
-test('it asks nothing until somebody looks', async () => {
-  await new Promise(resolve => setTimeout(resolve, 20));
+test('until somebody looks it only asks whether a server is there', async () => {
+  await vi.waitFor(() => {
+    expect(api.calls).toContain('presence');
+  });
 
-  expect(model.tasks).toBeNull();
+  expect(api.calls).not.toContain('tasks');
+  expect(api.sockets).toHaveLength(0);
 });
 
-test('it knows the tasks once it is visible', async () => {
+test('a private server at work is listened to, unseen as the panel may be', async () => {
+  api.seen = { private: true, running: true, unfinished: 1 };
   api.list = [task()];
 
-  await poll();
+  await vi.waitFor(() => {
+    expect(api.sockets).toHaveLength(1);
+  });
+  expect(model.running).toBe(1);
+});
+
+test('it knows the tasks once it is visible, by one socket', async () => {
+  api.list = [task()];
+
+  await look();
 
   expect(model.tasks).toEqual([task()]);
   expect(model.problem).toBeNull();
+  await vi.waitFor(() => {
+    expect(api.sockets).toHaveLength(1);
+  });
 });
 
 test('a server that is away is a problem that names what to do', async () => {
   api.problem = new ApiError('The server is away.', 'Start it.');
 
-  await poll();
+  await look();
 
   expect(model.problem).toMatchObject({ message: 'The server is away.', hint: 'Start it.' });
 });
 
-test('a picture is fetched once, and let go of when its task has left the list', async () => {
-  api.list = [finished];
-  await poll();
+test('what the socket tells shows, and an end is told once', async () => {
+  api.list = [task()];
+  await look();
   await vi.waitFor(() => {
-    expect(model.thumbnail(finished)).toMatch(/^blob:/);
+    expect(api.sockets).toHaveLength(1);
   });
+  const ended: ITask[] = [];
+  model.finished.connect((_, finished) => ended.push(finished));
+  api.sockets[0]?.open();
 
-  api.list = [];
-  await model.cancel('t2');
+  api.list = [task({ state: 'succeeded', progress: null })];
+  api.sockets[0]?.tell({ type: 'state', task: 't1', seq: 5, state: 'succeeded', error: null });
 
   await vi.waitFor(() => {
-    expect(model.thumbnail(finished)).toBeNull();
+    expect(ended).toEqual(api.list);
   });
-  expect(api.fetched).toEqual(['t1']);
-  expect(revoked).toHaveLength(1);
+  expect(model.get('t1')?.state).toBe('succeeded');
 });
 
 test('cancel asks the server, then looks again', async () => {
   api.list = [task()];
-  await poll();
+  await look();
 
   api.list = [task({ phase: 'canceling' })];
-  await model.cancel('t1');
+  await model.act(server => server.cancel('t1'));
 
-  expect(api.canceled).toEqual(['t1']);
+  expect(api.calls).toContain('cancel t1');
   await vi.waitFor(() => {
     expect(model.tasks?.[0]?.phase).toBe('canceling');
   });
+});
+
+test('a refused action is a problem that can be dismissed', async () => {
+  await look();
+  const done = await model.act(() => Promise.reject(new ApiError('No.')));
+
+  expect(done).toBe(false);
+  expect(model.problem?.message).toBe('No.');
+  model.dismiss();
+  expect(model.problem).toBeNull();
+});
+
+test('older tasks are fetched from where the list ends', async () => {
+  api.list = [task({ id: 'b' })];
+  api.next = '17';
+  await look();
+  api.list = [task({ id: 'a' })];
+  api.next = null;
+
+  await model.more();
+
+  expect(api.queries.at(-1)?.cursor).toBe('17');
+  expect(model.tasks?.map(({ id }) => id)).toEqual(['b', 'a']);
+});
+
+test('another seed is the same request without one', async () => {
+  await model.reseed(task());
+
+  const absent = ['seed', 'init_image', 'mask_image', 'strength'];
+  const same = Object.entries(request).filter(([name]) => !absent.includes(name));
+  expect(api.wishes).toEqual([Object.fromEntries(same)]);
+});
+
+test('a task that was removed leaves the list', async () => {
+  api.list = [task({ state: 'succeeded' })];
+  await look();
+  api.list = [];
+
+  expect(await model.remove('t1')).toBe(true);
+
+  expect(model.tasks).toEqual([]);
+});
+
+test('the log is what the worker said, and when', async () => {
+  expect(await model.log('t1')).toEqual(['12:34:56 hello']);
 });

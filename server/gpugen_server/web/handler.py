@@ -52,6 +52,7 @@ class Endpoint(RequestHandler):
     """
 
     role: ClassVar[Role | None] = None
+    keeps_awake: ClassVar[bool] = True  # whether a private server counts a user's request as use
     principal: Principal
 
     def initialize(self, services: Services) -> None:
@@ -77,7 +78,8 @@ class Endpoint(RequestHandler):
         )
         if self.role is None or self.role not in _roles(self.principal):
             raise Forbidden(hint=_HINTS.get(self.role, ""))
-        if self.role == "user":  # an idle worker that asks for work does not keep the server from being idle
+        # An idle worker that asks for work, or a display that counts, lets the server be idle.
+        if self.role == "user" and self.keeps_awake:
             self.services.last_request = time.monotonic()
 
     def query(self, kind: type[T]) -> T:

@@ -92,6 +92,7 @@ class Numbers(Handler):
     """`/stats`."""
 
     role = "user"
+    keeps_awake = False  # who only counts wants nothing done
 
     async def get(self) -> None:
         """How many of what."""
