@@ -20,7 +20,8 @@ JLPM := cd labextension && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" jlpm
 
 PANEL := kernel_ext/gpugen_jupyter/labextension/package.json
 PANEL_MODULES := labextension/node_modules/.yarn-state.yml
-PANEL_SOURCES := $(shell find labextension/src labextension/style -type f) labextension/package.json labextension/tsconfig.json
+PANEL_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f) labextension/package.json labextension/tsconfig.json
+INSTALLED_PANEL = $(VENV)/share/jupyter/labextensions/@gpugen/lab
 PROJECT := pyproject.toml constraints.txt labextension/install.json kernel_ext/jupyter-config/gpugen.json $(PANEL)
 
 export PIP_ROOT_USER_ACTION := ignore
@@ -34,11 +35,12 @@ logged = mkdir -p $(VENV)/log && { ($1) >$(VENV)/log/$2.txt 2>&1 || { \
   grep -v YN0013 $(VENV)/log/$2.txt | tail -n 25 >&2; echo "The whole log: $(VENV)/log/$2.txt" >&2; exit 1; }; }
 
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check bench chaos audit docs train-model eval-model constraints clean distclean
+.PHONY: help demo lab watch test check bench chaos audit docs train-model eval-model constraints clean distclean
 
 help:
 	@echo 'make demo         install into $(VENV), draw notebooks/quickstart.ipynb, say where the images are'
 	@echo 'make lab          the same notebook in JupyterLab'
+	@echo 'make watch        build the panel again and again, as its sources change; JupyterLab serves that'
 	@echo 'make test         all tests, a browser among them'
 	@echo 'make check        ruff, mypy, import contracts, and the same for the panel'
 	@echo 'make bench        measure start-up, latency, queue, overhead; BENCHMARKS="queue peers" some of them'
@@ -56,6 +58,10 @@ demo: $(VENV)/.demo
 
 lab: $(VENV)/.demo
 	@$(PY) -m tools.demo --lab
+
+watch: $(VENV)/.demo
+	@rm -rf $(INSTALLED_PANEL) && ln -s "$(CURDIR)/kernel_ext/gpugen_jupyter/labextension" $(INSTALLED_PANEL)
+	@$(JLPM) watch
 
 # The browser has a run of its own: its driver keeps an event loop open, which no asyncio test may meet.
 test: $(VENV)/.dev $(VENV)/.browser

@@ -122,7 +122,7 @@ function Actions(shown: IShown): React.JSX.Element {
       <div className="gpugen-panel-buttons">
         <Button
           label={trans.__('Insert cell')}
-          title={trans.__('Insert the %%gpugen cell that draws this again')}
+          title={trans.__('Insert the %1 cell that draws this again', '%%gpugen')}
           disabled={!desk.hasNotebook}
           onClick={() => {
             run(() => desk.insertDraw(task).then(() => trans.__('The cell is in the notebook.')));

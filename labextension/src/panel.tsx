@@ -144,19 +144,28 @@ function Tabs({ context: { view, trans } }: { context: IContext }): React.JSX.El
   );
 }
 
+// The keys: UseSignal stays connected to the first signal it was given.
 function TabBody({ context }: { context: IContext }): React.JSX.Element {
   const { view, gallery, service, desk } = context;
   switch (view.tab) {
     case 'queue':
-      return <UseSignal signal={service.changed}>{() => <QueueView context={context} />}</UseSignal>;
+      return (
+        <UseSignal key="queue" signal={service.changed}>
+          {() => <QueueView context={context} />}
+        </UseSignal>
+      );
     case 'gallery':
       return (
-        <UseSignal signal={gallery.changed}>
+        <UseSignal key="gallery" signal={gallery.changed}>
           {() => <UseSignal signal={desk.changed}>{() => <GalleryView context={context} />}</UseSignal>}
         </UseSignal>
       );
     case 'workers':
-      return <UseSignal signal={service.changed}>{() => <WorkersView context={context} />}</UseSignal>;
+      return (
+        <UseSignal key="workers" signal={service.changed}>
+          {() => <WorkersView context={context} />}
+        </UseSignal>
+      );
   }
 }
 

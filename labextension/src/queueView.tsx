@@ -9,6 +9,7 @@ import { GroupRow, TaskRow } from './taskRow';
 import { isFinished, type ITask } from './types';
 import { VirtualList } from './virtualList';
 
+const MAGIC = '%%gpugen'; // as an argument: in a text to translate, %% is one %
 const ROW_HEIGHT = 66; // pixels; style/index.css fits its content into it
 const THUMBNAIL = 128; // 48 CSS pixels on a screen of high density, with some air
 
@@ -20,7 +21,7 @@ export function QueueView({ context }: { context: IContext }): React.JSX.Element
       {view.form && <SubmitForm context={context} />}
       {tasks?.length === 0 && !model.problem && (
         <p className="gpugen-panel-empty">
-          {trans.__('No tasks yet. Run a cell that begins with %%gpugen, and its image is drawn here too.')}
+          {trans.__('No tasks yet. Run a cell that begins with %1, and its image is drawn here too.', MAGIC)}
         </p>
       )}
       {tasks && tasks.length > 0 && <Rows context={context} tasks={tasks} />}

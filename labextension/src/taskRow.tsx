@@ -50,7 +50,9 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
           <span className={`gpugen-panel-state gpugen-panel-mod-${task.state}`} title={status}>
             {status}
           </span>
-          <span className="gpugen-panel-task-model">{n > 1 ? `${model} ×${n}` : model}</span>
+          {isFinished(task) && (
+            <span className="gpugen-panel-task-model">{n > 1 ? `${model} ×${n}` : model}</span>
+          )}
         </div>
       </div>
     </div>

@@ -72,11 +72,17 @@ def until(condition: Callable[[], object], seconds: float, what: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
+def lab_environment() -> dict[str, str]:
+    """What a module adds to JupyterLab's environment."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def lab(lab_environment: dict[str, str]) -> Iterator[Lab]:
     """JupyterLab as a user would start it, but with every file of it in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="gg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        environ = environment(folder)
+        environ = environment(folder) | lab_environment
         token = secrets.token_hex(16)
         (folder / "notebooks").mkdir()
         with (folder / "lab.log").open("wb") as log:
@@ -104,11 +110,12 @@ def environment(folder: Path) -> dict[str, str]:
         "IPYTHONDIR": "ipython",
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "jupyter",
+        "JUPYTER_PATH": "tree",
         "JUPYTER_RUNTIME_DIR": "runtime",
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
     }
-    panel = folder / "jupyter" / "labextensions" / "@gpugen"
+    panel = folder / "tree" / "labextensions" / "@gpugen"
     panel.mkdir(parents=True)
     (panel / "lab").symlink_to(PANEL)  # this tree's, whatever is installed
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GPUGEN_", "JUPYTER"))}
