@@ -18,7 +18,7 @@ SHORT_HELP = {
     "lab": "JupyterLab with panel, magic and server wired.",
     "status": "How the server is, and what it does.",
     "queue": "The tasks that wait or run.",
-    "cancel": "Stop a task; its finished images stay.",
+    "cancel": "Stop a task or a group; finished images stay.",
     "retry": "Submit a task's request again.",
     "logs": "What happened to a task.",
     "images": "Fetch the images of a task.",

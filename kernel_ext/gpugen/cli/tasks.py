@@ -51,10 +51,20 @@ def _where(task: Task) -> str:
 
 
 @click.command()
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", metavar="ID", required=False)
+@click.option("--group", metavar="NAME", help="Every task of a group (a grid is one) instead of one task.")
 @_json
-def cancel(task_id: str, as_json: bool) -> None:
-    """Stop a task: at once if it waits, within one step if it runs. ID may be the start of an id."""
+def cancel(task_id: str | None, group: str | None, as_json: bool) -> None:
+    """Stop a task or a group: at once what waits, within one step what runs. ID may be the start of an id."""
+    if task_id is not None and group is None:
+        _cancel_task(task_id, as_json)
+    elif group is not None and task_id is None:
+        _cancel_group(group, as_json)
+    else:
+        raise click.UsageError("Name a task by its ID, or a group with --group.")
+
+
+def _cancel_task(task_id: str, as_json: bool) -> None:
     from gpugen.cli.output import print_json
     from gpugen.cli.session import find_task, session
 
@@ -68,6 +78,24 @@ def cancel(task_id: str, as_json: bool) -> None:
         click.echo(f"Task {record.id} is already {record.state}.")
     else:
         click.echo(f"Task {record.id} is {'canceled' if record.state == 'canceled' else 'being canceled'}.")
+
+
+def _cancel_group(name: str, as_json: bool) -> None:
+    from gpugen.cli.output import print_json
+    from gpugen.cli.session import session
+
+    with session() as client:
+        over = (group := client.api.group(name)).finished
+        if not over:
+            group = client.api.cancel_group(name)
+    if as_json:
+        print_json(group)
+    elif over:
+        click.echo(f"Group {name} is already finished.")
+    else:
+        running = group.tasks.get("running", 0)
+        state = f"being canceled: {running} still running" if running else "canceled"
+        click.echo(f"Group {name} is {state}.")
 
 
 @click.command()

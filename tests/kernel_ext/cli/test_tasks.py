@@ -10,7 +10,8 @@ from tests.fakes import DrawingWorker, until
 from tests.kernel_ext.conftest import Shell
 
 from gpugen.client import Client
-from gpugen_protocol.worker import Failure
+from gpugen_client.claims import WorkerApi
+from gpugen_protocol.worker import ClaimRequest, Failure
 
 
 def test_the_queue_lists_what_waits_and_runs(
@@ -47,6 +48,30 @@ def test_a_queued_task_is_canceled_at_once(gpugen: Shell, client: Client) -> Non
     assert (done.returncode, done.stdout) == (0, f"Task {task.id} is canceled.\n")
     assert task.state == "canceled"
     assert gpugen("cancel", task.id).stdout == f"Task {task.id} is already canceled.\n"
+
+
+def test_a_group_is_canceled_as_one(gpugen: Shell, client: Client, worker_api: WorkerApi) -> None:
+    tasks = [client.submit("a cat", group="g") for _ in range(3)]
+    other = client.submit("a dog", priority=-20)
+    (lease,) = worker_api.claim(ClaimRequest(wait_seconds=0))
+    assert gpugen("cancel", "--group", "g").stdout == "Group g is being canceled: 1 still running.\n"
+    assert [task.state for task in (*tasks, other)] == ["running", "canceled", "canceled", "queued"]
+    worker_api.fail(lease.id, Failure(code="canceled", message="Stopped."))
+    assert gpugen("cancel", "--group", "g").stdout == "Group g is already finished.\n"
+    assert json.loads(gpugen("cancel", "--group", "g", "--json").stdout)["tasks"] == {"canceled": 3}
+
+
+def test_a_group_that_does_not_exist_is_exit_code_2(gpugen: Shell) -> None:
+    done = gpugen("cancel", "--group", "nope")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "There is no group nope." in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("some-id", "--group", "g")])
+def test_either_a_task_or_a_group_is_canceled(gpugen: Shell, arguments: tuple[str, ...]) -> None:
+    done = gpugen("cancel", *arguments)
+    assert done.returncode == 2
+    assert "Name a task by its ID, or a group with --group." in done.stderr
 
 
 def test_the_start_of_an_id_is_enough_if_there_is_only_one(gpugen: Shell, client: Client) -> None:
