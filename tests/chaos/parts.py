@@ -80,13 +80,12 @@ class Part:
             assert self.process is not None
             self.process.send_signal(number)
 
-    def stop(self, seconds: float) -> int:
-        """Ask it to end; gives its exit code."""
+    def stop(self, seconds: float) -> None:
+        """Ask it to end, and wait until it has."""
         assert self.process is not None
         self.process.terminate()
-        code = self.process.wait(seconds)
+        self.process.wait(seconds)
         self.process = None
-        return code
 
 
 class ServerPart(Part):
