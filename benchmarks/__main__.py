@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("startup", "latency", "queue", "peers", "fanout", "eventpath", "overhead", "notebook")
+NAMES = ("startup", "latency", "queue", "peers", "fanout", "eventpath", "overhead", "preview", "notebook")
 
 
 def main() -> int:

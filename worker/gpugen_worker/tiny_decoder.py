@@ -12,7 +12,7 @@ import torch
 from diffusers import AutoencoderTiny
 from torch.nn import functional
 
-_LONGEST = 64  # latents; of a larger drawing a smaller one is decoded, for the preview is small anyway
+LONGEST = 32  # latents; of a larger drawing a smaller one is decoded, for the preview is small anyway
 
 
 class TinyDecoder:
@@ -24,7 +24,7 @@ class TinyDecoder:
     def __call__(self, latent: torch.Tensor) -> torch.Tensor:
         """As `Look`; of eight times the latent's height and width, or less."""
         batch = latent.unsqueeze(0).to(self._autoencoder.dtype)
-        shrink = _LONGEST / max(batch.shape[-2:])
+        shrink = LONGEST / max(batch.shape[-2:])
         if shrink < 1:
             batch = functional.interpolate(batch, scale_factor=shrink, mode="area")
         with torch.inference_mode():
