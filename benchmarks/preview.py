@@ -63,7 +63,7 @@ def _single() -> list[Figure]:
         latents = torch.randn(1, 4, side // 8, side // 8)
         for name, look in looks.items():
             took = []
-            for _ in range(10):
+            for _ in range(5):
                 since = time.perf_counter()
                 preview_jpeg(latents, look)
                 took.append(1000 * (time.perf_counter() - since))
