@@ -50,6 +50,9 @@ def test_every_option_reaches_the_request(gpugen_drawing: Shell) -> None:
         "seed": 7,
         "n": 2,
         "scheduler": "ddim",
+        "init_image": None,
+        "mask_image": None,
+        "strength": None,
     }
 
 
