@@ -53,6 +53,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         max_prompt_tokens: what the text encoder reads; the rest of a prompt is cut. 0: not known.
         negative: whether a negative prompt has an effect.
         memory_bytes: what the pipeline needs on a GPU at its default size; 0: not known.
+        words: all the things it can draw, by their usual names; empty: anything.
     """
 
     name: ModelName
@@ -76,6 +77,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_prompt_tokens: int = 77
     negative: bool = True
     memory_bytes: int = 0
+    words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.bundled, self.path, self.repository))) != 1:

@@ -1,6 +1,6 @@
 """The latents that the denoiser learns to make: of many scenes, each in a pose of its own, encoded once.
 
-Drawing and encoding a picture takes a third of the time of a denoiser's step on it; each serves several times.
+Drawing and encoding a picture takes a third of a denoiser's step on it; each serves several times.
 """
 
 from __future__ import annotations

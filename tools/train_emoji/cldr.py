@@ -1,7 +1,7 @@
 """The names and keywords that Unicode CLDR has for each emoji, as a second source of words.
 
-Read from the file `annotations/en.xml` of CLDR (Debian: the package unicode-cldr-core); its annotations are of
-two kinds, the short name (`type="tts"`) and the keywords (UTS #35, part 2, section "Annotations").
+Read from the file `annotations/en.xml` of CLDR (Debian: the package unicode-cldr-core); its annotations
+are of two kinds, the short name (`type="tts"`) and the keywords (UTS #35, part 2, section "Annotations").
 """
 
 from __future__ import annotations

@@ -92,8 +92,8 @@ class Reader(nn.Linear):  # type: ignore[misc]
 
     def scores(self, hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """For each part its scores [n, values], of hidden states [n, tokens, width]."""
-        found: tuple[torch.Tensor, ...] = self(hidden.mean(1)).split(self.parts, 1)
-        return found
+        found: torch.Tensor = self(hidden.mean(1))
+        return tuple(found.split(self.parts, 1))
 
 
 def answers(captions: Sequence[Captioned]) -> tuple[torch.Tensor, ...]:

@@ -18,6 +18,7 @@ from gpugen_worker.choice import local_folder
 from gpugen_worker.folder import check_folder
 from gpugen_worker.generator import DrawingFailed, Observer
 from gpugen_worker.hub import Hub
+from gpugen_worker.known_words import KnownWords
 from gpugen_worker.preview import Factors, fit_factors
 
 for library in (diffusers, transformers):
@@ -47,11 +48,12 @@ def find_hardware() -> Hardware:
 
 @dataclass(frozen=True)
 class Warm:
-    """A loaded pipeline with the scheduler it came with; `factors` colour its previews."""
+    """A loaded pipeline with its own scheduler; `factors` colour its previews, `words` are all that it knows."""
 
     pipeline: Any
     scheduler: Any
     factors: Factors | None
+    words: KnownWords | None
     bytes: int
 
 
@@ -107,7 +109,8 @@ class Pipelines:
         observer.check()
         pipeline = self._place(pipeline, model)
         observer.check()
-        return Warm(pipeline, pipeline.scheduler, fit_factors(pipeline), _parameter_bytes(pipeline))
+        words = KnownWords.read(folder, pipeline)
+        return Warm(pipeline, pipeline.scheduler, fit_factors(pipeline), words, _parameter_bytes(pipeline))
 
     def _read(self, model: Model, folder: Path) -> Any:
         try:
