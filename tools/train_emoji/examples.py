@@ -66,7 +66,7 @@ def settled(pictures: Pictures, banks: Sequence[Bank]) -> Source:
     return example
 
 
-def latents(vae: AutoencoderTiny, pictures: Pictures, seed: int, count: int = 1024) -> torch.Tensor:
+def latents(vae: AutoencoderTiny, pictures: Pictures, seed: int, count: int = 512) -> torch.Tensor:
     """Latents [n, channels, 8, 8] of pictures such as it was trained on."""
     rng = random.Random(f"latents {seed}")
     source = posed(pictures)

@@ -113,8 +113,7 @@ class Run:
         """The trained autoencoder, its latents of mean 0 and deviation 1."""
         vae = self.first_autoencoder()
         vae.load_state_dict(self.finished("autoencoder")["average"])
-        if self.start is None:
-            autoencoder.standardise(vae, examples.latents(vae, self.pictures, self.seed))
+        autoencoder.standardise(vae, examples.latents(vae, self.pictures, self.seed))
         return vae
 
     def text_model(self) -> CLIPTextModel:

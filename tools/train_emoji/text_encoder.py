@@ -104,7 +104,7 @@ def answers(captions: Sequence[Captioned]) -> tuple[torch.Tensor, ...]:
         (each.thing, each.ground, paints.index(each.paint), SIZES.index(each.size), SIDES.index(each.side))
         for each in scenes
     ]
-    return torch.tensor(rows).unbind(1)
+    return tuple(torch.tensor(rows).unbind(1))
 
 
 def train(

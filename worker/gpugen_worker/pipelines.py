@@ -48,7 +48,7 @@ def find_hardware() -> Hardware:
 
 @dataclass(frozen=True)
 class Warm:
-    """A loaded pipeline with its own scheduler; `factors` colour its previews, `words` are all that it knows."""
+    """A loaded pipeline with its scheduler; `factors` colour its previews, `words` are all that it knows."""
 
     pipeline: Any
     scheduler: Any
