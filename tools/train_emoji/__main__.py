@@ -15,10 +15,11 @@ from .run import STAGES, Run
 DEFAULT_STEPS = {
     "autoencoder": 5000,
     "text": 450,
-    "bank": 24000,
+    "bank": 18000,
+    "decoder": 7500,
     "denoiser": 12000,
     "drawn": 2000,
-    "decoder": 3000,
+    "finish": 1200,
 }
 
 

@@ -33,7 +33,7 @@ from .bank import Bank
 from .pictures import Pictures
 from .stage import Stage
 
-STAGES = ("autoencoder", "text", "bank", "denoiser", "drawn", "decoder", "export")
+STAGES = ("autoencoder", "text", "bank", "decoder", "denoiser", "drawn", "finish", "export")
 
 
 @dataclass
@@ -194,13 +194,21 @@ class Run:
         stage.save(found.state())
 
     def decoder(self) -> None:
-        """Trains the decoder alone, half on latents of the encoder and half on the denoiser's."""
+        """Trains the decoder alone, on latents that the denoiser learns to make."""
         vae = self.settled_autoencoder()
         vae.encoder.requires_grad_(False)
+        source = examples.settled(self.pictures, [Bank.of(self.finished("bank"))])
+        self.train_pictures(vae, source, "decoder")
+
+    def finish(self) -> None:
+        """Trains the decoder alone, half on latents of the encoder and half on the denoiser's."""
+        vae = self.settled_autoencoder()
+        vae.load_state_dict(self.finished("decoder")["average"])
+        vae.encoder.requires_grad_(False)
         both = [Bank.of(self.finished(name)) for name in ("bank", "drawn")]
-        self.train_pictures(vae, examples.settled(self.pictures, both), "decoder")
+        self.train_pictures(vae, examples.settled(self.pictures, both), "finish")
 
     def export(self) -> None:
         """Writes the pipeline, with the best decoder there is."""
-        last = "decoder" if self.stage("decoder").path.exists() else "autoencoder"
+        last = next(name for name in ("finish", "decoder", "autoencoder") if self.stage(name).path.exists())
         export.save(self.model, self.pipeline(last), self.things)
