@@ -13,7 +13,7 @@ from tools.train_emoji.scene import Pose, Scene
 
 from .outline import boxes
 
-SMALL_BELOW, LARGE_ABOVE = 0.74, 1.05  # of a thing's length at scale 1
+SMALL_BELOW, LARGE_ABOVE = 0.82, 1.05  # of a thing's length at scale 1
 LEFT_BELOW, RIGHT_ABOVE = 0.42, 0.58  # of the width
 
 

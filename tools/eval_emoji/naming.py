@@ -19,7 +19,7 @@ from tools.train_emoji.scene import Pose, Scene
 
 from .outline import cut_outs
 
-TILTS = (-7.0, -3.5, 0.0, 3.5, 7.0)
+TILTS = (-5.0, -2.5, 0.0, 2.5, 5.0)
 SCALE = 0.95
 CHUNK = 128
 

@@ -53,7 +53,8 @@ def build(
     """`count` scenes of the training split, encoded by the stock modules."""
     rng = random.Random(f"bank {seed}")
     scenes = [sampler.scene(rng) for _ in range(count)]
-    poses = [pose(each, rng, mirrored=pictures.looks[each.thing].mirrored) for each in scenes]
+    # Not mirrored: shown both ways round, the denoiser drew a blend of the two.
+    poses = [pose(each, rng, mirrored=False) for each in scenes]
     parts = []
     with torch.no_grad():
         for first in range(0, count, CHUNK):

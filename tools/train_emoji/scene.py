@@ -40,10 +40,10 @@ class Pose:
 
 
 # For each size its least and greatest scale, in the middle and at a side.
-SCALES = {"usual": (0.9, 1.0), "small": (0.5, 0.58), "large": (1.1, 1.15)}
-SIDE_SCALES = {"usual": (0.6, 0.66), "small": (0.46, 0.52), "large": (0.72, 0.78)}
-TILT = 7.0
-DRIFT = 3.0
+SCALES = {"usual": (0.92, 1.0), "small": (0.66, 0.72), "large": (1.1, 1.15)}
+SIDE_SCALES = {"usual": (0.74, 0.8), "small": (0.6, 0.64), "large": (0.84, 0.88)}
+TILT = 5.0
+DRIFT = 2.0
 
 
 def pose(scene: Scene, rng: random.Random, *, mirrored: bool) -> Pose:

@@ -108,9 +108,9 @@ class Sampler:
 
 
 WHITE_SHARE = 0.45
-PAINTED_SHARE = 0.6
-SIZE_SHARES = {"usual": 0.84, "small": 0.08, "large": 0.08}
-SIDE_SHARES = {"middle": 0.88, "left": 0.06, "right": 0.06}
+PAINTED_SHARE = 0.5
+SIZE_SHARES = {"usual": 0.88, "small": 0.06, "large": 0.06}
+SIDE_SHARES = {"middle": 0.91, "left": 0.045, "right": 0.045}
 
 
 def pick(shares: dict[str, float], rng: random.Random) -> str:

@@ -26,7 +26,7 @@ def test_glyphs_are_named_right_whatever_their_size_place_and_tilt(
     namer: Namer, pictures: Pictures, number: Any
 ) -> None:
     scenes = [Scene(number(name), 0) for name in ("dog", "pizza", "rocket", "castle", "heart", "umbrella")]
-    poses = [Pose(scale=0.55 + 0.08 * k, tilt=2 * k - 5, right=3 * k - 9, down=k) for k in range(6)]
+    poses = [Pose(scale=0.55 + 0.08 * k, tilt=2 * k - 5.0, right=3 * k - 9, down=k) for k in range(6)]
     found = namer.name(pictures.draw(scenes, poses), scenes)
     assert found.things == [scene.thing for scene in scenes]
     assert found.figures()["recall_1"] == 1
@@ -53,7 +53,7 @@ def test_sizes_and_sides_are_told(pictures: Pictures, number: Any) -> None:
         Scene(number("fish"), 4, side="left"),
         Scene(number("tree"), 0, side="right"),
     ]
-    poses = [Pose(scale=0.55), Pose(scale=1.12), Pose(scale=0.63, right=-27), Pose(scale=0.63, right=27)]
+    poses = [Pose(scale=0.7), Pose(scale=1.12), Pose(scale=0.77, right=-19), Pose(scale=0.77, right=19)]
     images = pictures.draw(scenes, poses)
     assert judge.size_accuracy(images[:2], scenes[:2], pictures) == 1
     assert judge.size_accuracy(images[:2].flip(0), scenes[:2][::-1], pictures) == 1
