@@ -21,11 +21,13 @@ from . import judge
 from .artist import Artist
 from .naming import Namer
 
-CURVE_STEPS = (4, 6, 8, 10, 12, 16, 20)
-CURVE_COUNT = 65
+CURVE_STEPS = (4, 8, 12, 16, 20)
+CURVE_COUNT = 48
 KEEPS_RECALL = 0.01  # how much less recall than the best still counts as kept
-VARIETY_SEEDS = 8
-VARIETY_EVERY = 5  # one thing in so many
+VARIETY_SEEDS = 6
+VARIETY_EVERY = 8  # one thing in so many
+
+PARTS = ("held_out", "held_out_paints", "placed", "words", "curve", "variety", "autoencoder", "machine")
 
 
 @dataclass
@@ -49,24 +51,11 @@ class Evaluation:
         self.namer = Namer(self.pictures)
         self.plain = Wordings(self.things, self.pictures.looks)
 
-    def metrics(self) -> dict[str, Any]:
-        """Every figure that comes from pictures."""
-        return {
-            "steps": self.artist.steps,
-            "guidance": self.artist.guidance,
-            "things": len(self.things),
-            "held_out": self.held_out(),
-            "held_out_paints": self.held_out_paints(),
-            "placed": self.placed(),
-            "words": self.words(),
-            "curve": (curve := self.curve()),
-            "fewest_steps": fewest(curve),
-            "variety": self.variety(),
-            "autoencoder": self.autoencoder(),
-            "speed": self.artist.speed(),
-            "same_seed_same_pixels": self.artist.same_twice(),
-            "threads": torch.get_num_threads(),
-        }
+    def metrics(self, parts: Sequence[str] = PARTS) -> dict[str, Any]:
+        """The figures of `parts`, with the settings they hold for."""
+        found: dict[str, Any] = {"steps": self.artist.steps, "guidance": self.artist.guidance}
+        found["things"] = len(self.things)
+        return found | {part: getattr(self, part)() for part in parts}
 
     def drawn(
         self, captions: Sequence[Captioned], seed: int, **settings: Any
@@ -137,7 +126,7 @@ class Evaluation:
             "sharpness": judge.sharpness(images, scenes, self.pictures),
         }
 
-    def curve(self) -> list[dict[str, float]]:
+    def curve(self) -> dict[str, Any]:
         """Recall, error and sharpness by the number of steps, on part of the held-out combinations."""
         some = self.combinations()[:CURVE_COUNT]
         rows = []
@@ -148,7 +137,7 @@ class Evaluation:
             rows.append(
                 {"steps": steps, "recall_1": figures["recall_1"], "rmse": figures["rmse"], "sharpness": sharp}
             )
-        return rows
+        return {"count": len(some), "rows": rows, "fewest_steps": fewest(rows)}
 
     def variety(self) -> dict[str, float]:
         """How far apart the pictures of one name are by seed."""
@@ -161,6 +150,11 @@ class Evaluation:
             "apart": sum(apart) / len(apart),
             "least": min(apart),
         }
+
+    def machine(self) -> dict[str, Any]:
+        """How long a picture takes, and whether the same seed gives the same pixels."""
+        same = self.artist.same_twice()
+        return self.artist.speed() | {"threads": torch.get_num_threads(), "same_seed_same_pixels": same}
 
     def autoencoder(self) -> dict[str, float]:
         """PSNR in dB of the glyphs as the font has them, and of scenes as in training."""

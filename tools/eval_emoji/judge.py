@@ -14,7 +14,7 @@ from tools.train_emoji.scene import Pose, Scene
 from .outline import boxes
 
 SMALL_BELOW, LARGE_ABOVE = 0.82, 1.05  # of a thing's length at scale 1
-LEFT_BELOW, RIGHT_ABOVE = 0.42, 0.58  # of the width
+LEFT_BELOW, RIGHT_ABOVE = 0.44, 0.56  # of the width
 
 
 def border(images: torch.Tensor) -> torch.Tensor:

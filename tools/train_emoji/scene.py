@@ -41,7 +41,10 @@ class Pose:
 
 # For each size its least and greatest scale, in the middle and at a side.
 SCALES = {"usual": (0.92, 1.0), "small": (0.66, 0.72), "large": (1.1, 1.15)}
-SIDE_SCALES = {"usual": (0.74, 0.8), "small": (0.6, 0.64), "large": (0.84, 0.88)}
+SIDE_SCALES = {"usual": (0.82, 0.88), "small": (0.66, 0.72), "large": (0.88, 0.92)}
+ASIDE = (
+    16.0  # pixels: one cell of the latents, so that what a convolution learnt in the middle holds there too
+)
 TILT = 5.0
 DRIFT = 2.0
 
@@ -54,7 +57,7 @@ def pose(scene: Scene, rng: random.Random, *, mirrored: bool) -> Pose:
     steady = 0.4 if scene.size == "large" else 1.0  # nothing must leave the picture
     right = rng.uniform(-DRIFT, DRIFT) * steady
     if aside:
-        right = (58 - 50 * scale + rng.uniform(-2, 2)) * (-1 if scene.side == "left" else 1)
+        right = (ASIDE + rng.uniform(-1.5, 1.5)) * (-1 if scene.side == "left" else 1)
     return Pose(
         mirror=mirrored and rng.random() < 0.5,
         scale=scale,

@@ -18,6 +18,8 @@ def test_a_bar_holds_on_its_right_side() -> None:
     assert not Bar("a.b", 0.6).holds(METRICS)
     assert Bar("c", 2, at_least=False).holds(METRICS)
     assert not Bar("c", 1, at_least=False).holds(METRICS)
+    assert not Bar("not.measured", 0).holds(METRICS)
+    assert not Bar("not.measured", 0, at_least=False).holds(METRICS)
 
 
 def test_the_bars_that_fail_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,12 +33,11 @@ def test_the_command_fails_when_a_bar_does_not_hold(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recall: float, status: int
 ) -> None:
     class Stub:
-        def metrics(self) -> dict[str, object]:
+        def metrics(self, parts: object) -> dict[str, object]:
             return {"held_out": {"recall_1": recall}}
 
     monkeypatch.setattr(bars, "BARS", (Bar("held_out.recall_1", 0.9),))
     monkeypatch.setattr(command.Artist, "load", lambda *_: None)
-    monkeypatch.setattr(command.sheets, "draw_sheets", lambda *_: torch.zeros(1))
     monkeypatch.setattr(command.Evaluation, "of", lambda *_: Stub())
     monkeypatch.setattr(command, "load_seconds", lambda _: 0.1)
     assert command.main([str(tmp_path)]) == status

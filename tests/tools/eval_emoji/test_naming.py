@@ -53,7 +53,7 @@ def test_sizes_and_sides_are_told(pictures: Pictures, number: Any) -> None:
         Scene(number("fish"), 4, side="left"),
         Scene(number("tree"), 0, side="right"),
     ]
-    poses = [Pose(scale=0.7), Pose(scale=1.12), Pose(scale=0.77, right=-19), Pose(scale=0.77, right=19)]
+    poses = [Pose(scale=0.7), Pose(scale=1.12), Pose(scale=0.85, right=-16), Pose(scale=0.85, right=16)]
     images = pictures.draw(scenes, poses)
     assert judge.size_accuracy(images[:2], scenes[:2], pictures) == 1
     assert judge.size_accuracy(images[:2].flip(0), scenes[:2][::-1], pictures) == 1
