@@ -15,7 +15,7 @@ from tools.train_emoji import autoencoder, cldr, glyphs, looks, split, vocabular
 from tools.train_emoji.captions import Captioned, Wordings
 from tools.train_emoji.palette import WHITE
 from tools.train_emoji.pictures import Pictures
-from tools.train_emoji.scene import SIDES, SIZES, Scene, pose
+from tools.train_emoji.scene import SIZES, Scene, pose
 
 from . import judge
 from .artist import Artist
@@ -27,7 +27,17 @@ KEEPS_RECALL = 0.01  # how much less recall than the best still counts as kept
 VARIETY_SEEDS = 6
 VARIETY_EVERY = 8  # one thing in so many
 
-PARTS = ("held_out", "held_out_paints", "placed", "words", "curve", "variety", "autoencoder", "machine")
+PARTS = (
+    "held_out",
+    "held_out_paints",
+    "paints",
+    "sizes",
+    "words",
+    "curve",
+    "variety",
+    "autoencoder",
+    "machine",
+)
 
 
 @dataclass
@@ -78,39 +88,46 @@ class Evaluation:
 
     def held_out_paints(self) -> dict[str, float]:
         """Recall and the things' colours on things that training never gave this colour."""
-        captions = split.held_out_paints(self.things, self.pictures.looks, self.seed)
-        images, scenes = self.drawn(captions, 2000)
+        return self.coloured(split.held_out_paints(self.things, self.pictures.looks, self.seed), 2000)
+
+    def paints(self) -> dict[str, float]:
+        """The same on two colours each that training did give them."""
+        rng = random.Random(f"paints {self.seed}")
+        taught = split.Sampler(self.things, self.pictures.looks, self.seed).paints
+        asked = [
+            Scene(thing, WHITE, paint)
+            for thing, own in enumerate(taught)
+            for paint in rng.sample(own[1:], min(2, len(own) - 1 if own else 0))
+        ]
+        captions = [Captioned(each, self.plain.caption(each, rng, name_paint=True)) for each in asked]
+        return self.coloured(captions, 2500)
+
+    def coloured(self, captions: Sequence[Captioned], seed: int) -> dict[str, float]:
+        """Recall, and the share of things in the colour that was asked for."""
+        images, scenes = self.drawn(captions, seed)
         named = self.namer.name(images, scenes)
         right = sum(f == scene.paint for f, scene in zip(named.paints, scenes, strict=True))
-        return named.figures() | {
-            "paint": right / len(scenes),
-            "ground": judge.ground_accuracy(images, scenes),
-        }
+        ground = judge.ground_accuracy(images, scenes)
+        return named.figures() | {"paint": right / len(scenes), "ground": ground}
 
-    def placed(self) -> dict[str, float]:
-        """Sizes and sides; every second thing over a ground that training never showed it on."""
+    def sizes(self) -> dict[str, float]:
+        """Small and large; every second thing over a ground that training never showed it on."""
         kept = split.split(self.things, self.pictures.looks, self.seed).grounds
-        rng = random.Random(f"placed {self.seed}")
-        sized, sided = [], []
+        rng = random.Random(f"sizes {self.seed}")
+        asked = []
         for thing in range(len(self.things)):
             ground = min(kept[thing]) if thing % 2 else WHITE
-            sized.append(Scene(thing, ground, size=SIZES[1 + thing // 2 % 2]))
-            sided.append(Scene(thing, ground, side=SIDES[1 + thing // 2 % 2]))
-        found: dict[str, float] = {"count": len(sized) + len(sided)}
-        images, scenes = self.drawn([self.worded(each, rng) for each in sized], 3000)
-        found["size"] = judge.size_accuracy(images, self.own(scenes, images), self.pictures)
-        images, scenes = self.drawn([self.worded(each, rng) for each in sided], 4000)
-        found["side"] = judge.side_accuracy(images, scenes)
-        return found
+            scene = Scene(thing, ground, size=SIZES[1 + thing // 2 % 2])
+            asked.append(Captioned(scene, self.plain.caption(scene, rng, name_paint=False)))
+        images, scenes = self.drawn(asked, 3000)
+        own = self.own(scenes, images)
+        right = judge.size_accuracy(images, own, self.pictures)
+        return self.namer.name(images, own).figures() | {"size": right}
 
     def own(self, scenes: Sequence[Scene], images: torch.Tensor) -> list[Scene]:
         """The scenes with the colour that each thing was given, where the caption left it open."""
         paints = self.namer.name(images, scenes).paints
         return [replace(each, paint=paint) for each, paint in zip(scenes, paints, strict=True)]
-
-    def worded(self, scene: Scene, rng: random.Random) -> Captioned:
-        """A caption that leaves the colour of the thing open."""
-        return Captioned(scene, self.plain.caption(scene, rng, name_paint=False))
 
     def words(self) -> dict[str, float]:
         """Every word by itself: what is drawn, and whether white is white."""

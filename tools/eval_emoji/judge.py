@@ -1,4 +1,4 @@
-"""What can be measured of pictures: grounds, sizes, sides, corners, sharpness, variety."""
+"""What can be measured of pictures: grounds, sizes, corners, sharpness, variety."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tools.train_emoji.scene import Pose, Scene
 from .outline import boxes
 
 SMALL_BELOW, LARGE_ABOVE = 0.82, 1.05  # of a thing's length at scale 1
-LEFT_BELOW, RIGHT_ABOVE = 0.44, 0.56  # of the width
 
 
 def border(images: torch.Tensor) -> torch.Tensor:
@@ -44,13 +43,6 @@ def size_accuracy(images: torch.Tensor, asked: Sequence[Scene], pictures: Pictur
     scale = boxes(images, ground).length / whole
     found = ["small" if s < SMALL_BELOW else "large" if s > LARGE_ABOVE else "usual" for s in scale.tolist()]
     return sum(f == each.size for f, each in zip(found, asked, strict=True)) / len(asked)
-
-
-def side_accuracy(images: torch.Tensor, asked: Sequence[Scene]) -> float:
-    """The share of images whose thing is on the side that was asked for."""
-    across = (boxes(images, grounds(asked)).across / SIZE).tolist()
-    found = ["left" if a < LEFT_BELOW else "right" if a > RIGHT_ABOVE else "middle" for a in across]
-    return sum(f == each.side for f, each in zip(found, asked, strict=True)) / len(asked)
 
 
 def darkest_corner(images: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """Names what a picture shows: the thing, and the colour of it, whose picture is nearest.
 
-Every thing in each of its colours is drawn tilted by several angles, mirrored too where it may be, over the
-ground that was asked for. A picture and these are cut out along their outlines and shrunk to 32 x 32 pixels;
-the least mean square error wins. So neither size nor place plays a part, and tilt and side hardly.
+Every thing in each of its colours is drawn tilted by several angles over the ground that was asked for. A
+picture and these are cut out along their outlines and shrunk to 32 x 32 pixels; the least mean square error
+wins. So neither size nor place plays a part, and tilt hardly.
 """
 
 from __future__ import annotations
@@ -48,28 +48,29 @@ class Namer:
     """Holds the pictures to compare with."""
 
     def __init__(self, pictures: Pictures) -> None:
-        self.pictures = pictures
-        self.looks: list[tuple[int, str]] = []
-        self.poses: list[Pose] = []
-        for thing, own in enumerate(pictures.looks):
-            for paint in own.paints or ("",):
-                for mirror in (False, True) if own.mirrored else (False,):
-                    self.looks += [(thing, paint)] * len(TILTS)
-                    self.poses += [Pose(mirror=mirror, scale=SCALE, tilt=tilt) for tilt in TILTS]
+        self.count = len(pictures.looks)
+        self.looks = [
+            (thing, paint) for thing, own in enumerate(pictures.looks) for paint in own.paints or ("",)
+        ]
+        self.looks = [each for each in self.looks for _ in TILTS]
         self.things = torch.tensor([thing for thing, _ in self.looks])
+        poses = [Pose(scale=SCALE, tilt=tilt) for tilt in TILTS] * (len(self.looks) // len(TILTS))
+        self.stencils = [
+            pictures.posed(self.looks[at : at + CHUNK], poses[at : at + CHUNK])
+            for at in range(0, len(self.looks), CHUNK)
+        ]
         self.known: dict[int, torch.Tensor] = {}
 
     def references(self, ground: int) -> torch.Tensor:
         """All cut-outs over one ground."""
         if ground not in self.known:
             colour = torch.tensor(COLOURS[ground][1]) / 255
-            parts = []
-            for first in range(0, len(self.looks), CHUNK):
-                some = slice(first, first + CHUNK)
-                found = self.pictures.posed(self.looks[some], self.poses[some])
-                images = found.over(torch.arange(len(found)), colour.expand(len(found), 3))
-                parts.append(cut_outs(images, colour))
-            self.known[ground] = torch.cat(parts)
+            self.known[ground] = torch.cat(
+                [
+                    cut_outs(each.over(torch.arange(len(each)), colour.expand(len(each), 3)), colour)
+                    for each in self.stencils
+                ]
+            )
         return self.known[ground]
 
     def name(self, images: torch.Tensor, asked: Sequence[Scene]) -> Named:
@@ -79,7 +80,7 @@ class Namer:
             ground = torch.tensor(COLOURS[scene.ground][1]) / 255
             cut = cut_outs(image[None], ground)
             errors = (self.references(scene.ground) - cut).square().mean(1)
-            best = torch.full([len(self.pictures.looks)], torch.inf)
+            best = torch.full([self.count], torch.inf)
             best = best.scatter_reduce(0, self.things, errors, "amin")
             found.things.append(int(best.argmin()))
             found.ranks.append(int((best < best[scene.thing]).sum()))

@@ -1,4 +1,4 @@
-"""The prompts of the sheets, fixed before the denoiser was trained."""
+"""The prompts of the sheets; those of the first were fixed before the denoiser was trained."""
 
 SHEET = (
     "a slice of pizza", "red car", "cup of coffee", "a cute dog on a pink background", "rocket", "bicycle",
@@ -15,7 +15,7 @@ SHEET = (
 # The second sheet: each prompt with SEEDS seeds, two prompts a row.
 SEEDS = 8
 VARIETY = (
-    "a balloon", "a car", "a blue car", "a black cat", "a dinosaur", "a rocket",
-    "a purple heart on a yellow background", "a red dress", "a small penguin", "a large pumpkin",
-    "a fish on the left", "a bicycle on the right",
+    "a balloon", "a car", "a blue car", "a green book", "a dinosaur", "a rocket",
+    "a purple heart on a yellow background", "a red dress", "a pink tulip", "a large pumpkin",
+    "a yellow star on a black background", "a small house",
 )  # fmt: skip

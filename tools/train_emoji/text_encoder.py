@@ -156,6 +156,14 @@ def settle_unseen(model: CLIPTextModel, tokenizer: CLIPTokenizer, lessons: Lesso
             table[index] = table[entries.get(single.get(entry, FILLER), entries[FILLER])]
 
 
+def forget(model: CLIPTextModel, tokenizer: CLIPTokenizer, words: Sequence[str]) -> None:
+    """Makes fillers of words."""
+    entries = tokenizer.get_vocab()
+    table = model.get_input_embeddings().weight.data
+    for word in words:
+        table[entries[word + END_OF_WORD]] = table[entries[FILLER]]
+
+
 def read_step(
     model: CLIPTextModel, reader: Reader, tokenizer: CLIPTokenizer, captions: Sequence[Captioned]
 ) -> tuple[torch.Tensor, float]:
