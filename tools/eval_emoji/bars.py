@@ -41,7 +41,7 @@ BARS = (
     Bar("words.white_corners", 0.90),
     Bar("autoencoder.psnr", 26.0),
     Bar("words.sharpness", 0.6),
-    Bar("variety.apart", 0.05),
+    Bar("variety.apart", 0.03),
     Bar("machine.seconds_per_image", 1.0, at_least=False),
     Bar("load_seconds", 1.0, at_least=False),
     Bar("bytes", 25_000_000, at_least=False),
