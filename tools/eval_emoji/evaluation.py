@@ -74,15 +74,23 @@ class Evaluation:
         images = self.artist.draw([each.text for each in captions], seed, **settings)
         return images, [each.scene for each in captions]
 
-    def combinations(self) -> list[Captioned]:
+    def combinations(self, *, new_wordings: bool = False) -> list[Captioned]:
         """Things over grounds that training kept apart, shuffled."""
-        found = split.held_out(self.things, self.pictures.looks, self.seed)
+        found = split.held_out(self.things, self.pictures.looks, self.seed, new_wordings=new_wordings)
         random.Random(self.seed).shuffle(found)
         return found
 
     def held_out(self) -> dict[str, float]:
-        """Recall and grounds on what training never showed."""
-        images, scenes = self.drawn(self.combinations(), 1000)
+        """Recall and grounds on what training never showed, in its wordings."""
+        return self.grounded(self.combinations())
+
+    def new_wordings(self) -> dict[str, float]:
+        """The same in wordings that training never used, many of their words among them."""
+        return self.grounded(self.combinations(new_wordings=True))
+
+    def grounded(self, captions: Sequence[Captioned]) -> dict[str, float]:
+        """Recall, and the share of grounds in the colour that was asked for."""
+        images, scenes = self.drawn(captions, 1000)
         figures = self.namer.name(images, scenes).figures()
         return figures | {"ground": judge.ground_accuracy(images, scenes)}
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-CLEAR = 0.12  # of 0..1, in one channel at least: more than the grain of a drawn ground
-LEAST = 2  # pixels a row or column that count
+CLEAR = 0.2  # of 0..1, in one channel at least: more than the grain of a drawn ground
+LEAST = 4  # pixels a row or column that count
 SIDE = 32  # of a cut-out
 
 

@@ -45,18 +45,17 @@ def paints(thing: Thing, looks: Looks, seed: int) -> frozenset[str]:
     return frozenset({random.Random(f"held out paint {thing.name} {seed}").choice(choice)})
 
 
-def held_out(things: Sequence[Thing], looks: Sequence[Looks], seed: int) -> list[Captioned]:
-    """Every thing over its held-out grounds, each in a wording of training and in one that is new to it."""
+def held_out(
+    things: Sequence[Thing], looks: Sequence[Looks], seed: int, *, new_wordings: bool = False
+) -> list[Captioned]:
+    """Every thing over its held-out grounds, in a wording of training or in one that is new to it too."""
     kept = split(things, looks, seed)
     rng = random.Random(f"held out wordings {seed}")
-    known, fresh = (Wordings(things, looks, held_out=each) for each in (False, True))
-    found = []
-    for thing, grounds in enumerate(kept.grounds):
-        for number, ground in enumerate(sorted(grounds)):
-            scene = Scene(thing, ground)
-            wordings = (known, fresh)[(thing + number) % 2]
-            found.append(Captioned(scene, wordings.caption(scene, rng, name_paint=False)))
-    return found
+    wordings = Wordings(things, looks, held_out=new_wordings)
+    scenes = [
+        Scene(thing, ground) for thing, grounds in enumerate(kept.grounds) for ground in sorted(grounds)
+    ]
+    return [Captioned(each, wordings.caption(each, rng, name_paint=False)) for each in scenes]
 
 
 def held_out_paints(things: Sequence[Thing], looks: Sequence[Looks], seed: int) -> list[Captioned]:
