@@ -1,6 +1,6 @@
 """What the model must reach to be shipped.
 
-Recall, grounds, the autoencoder, seconds and bytes were set before training; the other limits are a little below
+Recall, grounds, autoencoder, seconds and bytes were set before training; the other limits are a little below
 what was reached, so that no later model falls behind it unseen.
 """
 
@@ -46,7 +46,8 @@ BARS = (
     Bar("autoencoder.psnr", 26.0),
     Bar("words.sharpness", 0.5),
     Bar("variety.apart", 0.03),
-    Bar("machine.seconds_per_image", 1.0, at_least=False),
+    # CPU time over all threads: on an idle machine a picture takes no longer, and others do not disturb it.
+    Bar("machine.cpu_seconds_per_image", 1.0, at_least=False),
     Bar("load_seconds", 1.0, at_least=False),
     Bar("bytes", 25_000_000, at_least=False),
 )
