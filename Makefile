@@ -47,7 +47,7 @@ help:
 	@echo 'make chaos        kill the parts while they work, for ten minutes (CHAOS_SECONDS=600)'
 	@echo 'make audit        known vulnerabilities in what constraints.txt pins'
 	@echo 'make docs         the generated pages of docs/api'
-	@echo 'make train-model  train the bundled model anew (hours); make eval-model judges it'
+	@echo 'make train-model  train the bundled model anew (hours); make eval-model fails when a bar does not hold'
 	@echo 'make constraints  pin the newest versions; make deploy-requirements those of the images, with hashes'
 	@echo 'make clean        remove what was made; make distclean also $(VENV) and node_modules'
 
@@ -96,11 +96,12 @@ deploy-requirements:
 docs: $(VENV)/.dev
 	@$(PY) -m tools.docs
 
+# Both need Noto Color Emoji and CLDR: apt-get install fonts-noto-color-emoji unicode-cldr-core
 train-model: $(VENV)/.dev
 	@$(PY) -m tools.train_emoji --out build/emoji --resume
 
 eval-model: $(VENV)/.dev
-	@mkdir -p build && $(PY) -m tools.train_emoji evaluate worker/gpugen_worker/models/emoji --sheet build/sheet.png
+	@$(PY) -m tools.eval_emoji worker/gpugen_worker/models/emoji --sheets build/emoji-sheets
 
 # ---- the environment: a stamp file a step, so that a second run starts at once ----
 

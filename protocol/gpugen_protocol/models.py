@@ -58,6 +58,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             the model's latents: sharper previews. Empty: a linear fit of the model's own autoencoder.
         memory_bytes: what the pipeline needs on a GPU at its default size; 0: not known.
         memory_per_pixel: bytes that every pixel beyond the default size needs; 0: not known.
+        words: all the things it can draw, by their usual names; empty: anything.
     """
 
     name: ModelName
@@ -85,6 +86,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tiny_autoencoder: str = ""
     memory_bytes: int = 0
     memory_per_pixel: int = 0
+    words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.bundled, self.path, self.repository))) != 1:

@@ -18,14 +18,15 @@ from diffusers import AutoencoderTiny
 from torch import nn
 from torch.nn import functional as F
 
-from .captions import COLOURS, WHITE
 from .glyphs import SIZE, Stencils
+from .palette import COLOURS, WHITE
 from .stage import Average, Stage, rate
 
 LATENT_CHANNELS = 24
 LATENT_SIZE = 8
 BATCH = 8
 LEARNING_RATE = 7e-4
+FURTHER_RATE = 5e-4  # for weights that were trained before
 FLAT = 0.35
 EXACT_EVERY = 8
 EXACT_TAIL = 0.85  # the share of the steps after which every step is exact
@@ -140,12 +141,6 @@ def colours(count: int, rng: random.Random) -> torch.Tensor:
     return torch.tensor(rows) / 255
 
 
-def batch(stencils: Stencils, count: int, rng: random.Random) -> torch.Tensor:
-    """Random things over random backgrounds."""
-    pictures = torch.tensor([rng.randrange(len(stencils)) for _ in range(count)])
-    return stencils.over(pictures, colours(count, rng)).to(memory_format=torch.channels_last)
-
-
 def picture_loss(found: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The loss, and its plain mean absolute error."""
     found = found.float()
@@ -158,71 +153,37 @@ def picture_loss(found: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tenso
     return absolute + 2 * off.square().mean() + 0.5 * (across + down), absolute
 
 
-def measure(vae: AutoencoderTiny, stencils: Stencils) -> float:
-    """PSNR in dB of every thing on white and on one other colour, through the stock modules."""
-    things = torch.arange(len(stencils))
-    palette = torch.tensor([paint for _, paint in COLOURS]) / 255
+def psnr(vae: AutoencoderTiny, images: torch.Tensor) -> torch.Tensor:
+    """PSNR in dB of each of the images [n, 3, SIZE, SIZE] in 0..1, through the stock modules."""
     squares = []
     with torch.no_grad():
-        for colours_of in (torch.full_like(things, WHITE), things % (len(COLOURS) - 1) + 1):
-            for part in things.split(16):
-                wanted = stencils.over(part, palette[colours_of[part]])
-                found = decode(vae, encode(vae, wanted)).clamp(0, 1)
-                squares.append((found - wanted).square().mean((1, 2, 3)))
-    return float((-10 * torch.cat(squares).clamp_min(1e-9).log10()).mean())
+        for wanted in images.split(16):
+            found = decode(vae, encode(vae, wanted)).clamp(0, 1)
+            squares.append((found - wanted).square().mean((1, 2, 3)))
+    return -10 * torch.cat(squares).clamp_min(1e-9).log10()
 
 
-def all_latents(vae: AutoencoderTiny, stencils: Stencils) -> torch.Tensor:
-    """The latents of every picture over every colour: [colour, picture, channels, 8, 8]."""
-    with torch.no_grad():
-        rows = []
-        pictures = torch.arange(len(stencils))
-        for _, paint in COLOURS:
-            colour = torch.tensor(paint).expand(len(pictures), 3) / 255
-            parts = [encode(vae, stencils.over(part, colour[part])) for part in pictures.split(64)]
-            rows.append(torch.cat(parts))
-        return torch.stack(rows)
+def measure(vae: AutoencoderTiny, stencils: Stencils) -> float:
+    """The mean PSNR of every thing on white and on one other colour."""
+    things = torch.arange(len(stencils))
+    palette = torch.tensor([paint for _, paint in COLOURS]) / 255
+    grounds = (torch.full_like(things, WHITE), things % (len(COLOURS) - 1) + 1)
+    return float(torch.cat([psnr(vae, stencils.over(things, palette[each])) for each in grounds]).mean())
 
 
-def standardise(vae: AutoencoderTiny, latents: torch.Tensor) -> torch.Tensor:
-    """Folds mean 0 and deviation 1 per latent channel into the weights; returns the new latents.
+def standardise(vae: AutoencoderTiny, latents: torch.Tensor) -> None:
+    """Folds mean 0 and deviation 1 per channel of `latents` [n, channels, 8, 8] into the weights.
 
     The decoder's soft clamp and padding make this inexact there; its own stage makes up for that.
     """
     with torch.no_grad():
-        mean = latents.mean((0, 1, 3, 4))
-        deviation = latents.std((0, 1, 3, 4))
+        mean = latents.mean((0, 2, 3))
+        deviation = latents.std((0, 2, 3))
         last, first = vae.encoder.layers[-1], vae.decoder.layers[0]
         last.weight /= deviation[:, None, None, None]
         last.bias.copy_((last.bias - mean) / deviation)
         first.bias += (first.weight.sum((2, 3)) * mean).sum(1)
         first.weight *= deviation[None, :, None, None]
-        return (latents - mean[:, None, None]) / deviation[:, None, None]
-
-
-@dataclass(frozen=True)
-class Made:
-    """Latents with the thing and the colour that each shows."""
-
-    latents: torch.Tensor
-    things: torch.Tensor
-    colours: torch.Tensor
-
-    @classmethod
-    def by_encoder(cls, latents: torch.Tensor) -> Made:
-        """From `all_latents`."""
-        colours, things = latents.shape[:2]
-        pairs = torch.cartesian_prod(torch.arange(colours), torch.arange(things))
-        return cls(latents.flatten(0, 1), pairs[:, 1], pairs[:, 0])
-
-    def pick(self, count: int, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Some of them, a good share over white."""
-        white = (self.colours == WHITE).nonzero().flatten().tolist()
-        every = range(len(self.colours))
-        index = torch.tensor(
-            [rng.choice(white if rng.random() < WHITE_SHARE else every) for _ in range(count)]
-        )
-        return self.latents[index], self.things[index], self.colours[index]
 
 
 @dataclass
@@ -236,35 +197,20 @@ class Example:
 Source = Callable[[random.Random], Example]
 
 
-def anything(stencils: Stencils) -> Source:
-    """Things over white, over the palette, and over any colour at all."""
-    return lambda rng: Example(batch(stencils, BATCH, rng))
-
-
-def settled(stencils: Stencils, made: Made, drawn: Made | None = None) -> Source:
-    """Things over the palette with latents `made` by the encoder, half of them `drawn` by the denoiser."""
-    palette = torch.tensor([paint for _, paint in COLOURS]) / 255
-
-    def example(rng: random.Random) -> Example:
-        half = BATCH // 2 if drawn else 0
-        parts = [made.pick(BATCH - half, rng), *([drawn.pick(half, rng)] if drawn else [])]
-        latents, things, colours = (torch.cat(column) for column in zip(*parts, strict=True))
-        images = stencils.over(things, palette[colours])
-        return Example(
-            images.contiguous(memory_format=torch.channels_last),
-            latents.contiguous(memory_format=torch.channels_last),
-        )
-
-    return example
-
-
 def train(
-    vae: AutoencoderTiny, stencils: Stencils, source: Source, stage: Stage, steps: int, seed: int
+    vae: AutoencoderTiny,
+    stencils: Stencils,
+    source: Source,
+    stage: Stage,
+    steps: int,
+    seed: int,
+    *,
+    full_rate: float = LEARNING_RATE,
 ) -> AutoencoderTiny:
     """Trains the whole or, when the encoder's weights ask for no gradient, the decoder alone."""
     average = Average(vae)
     learnt = [weight for weight in vae.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(learnt, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=1e-4)
+    optimiser = torch.optim.AdamW(learnt, lr=full_rate, betas=(0.9, 0.98), weight_decay=1e-4)
     first = 0
     state = stage.load()
     if state:
@@ -275,7 +221,7 @@ def train(
     recent: list[float] = []
     for step in range(first, steps):
         for group in optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * rate(step, steps, flat=FLAT)
+            group["lr"] = full_rate * rate(step, steps, flat=FLAT)
         rng = random.Random(f"{stage.name} {seed} {step}")
         exact = step > EXACT_TAIL * steps or step % EXACT_EVERY == 0
         recent.append(train_step(vae, optimiser, source(rng), rng, exact))

@@ -1,4 +1,4 @@
-"""Captions for the training pictures, and the combinations that are kept out of training."""
+"""Captions: what people write when they want a scene."""
 
 from __future__ import annotations
 
@@ -6,28 +6,15 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .looks import Looks
+from .palette import COLOURS, NAMES, WHITE, names_a_colour
+from .scene import Scene
 from .vocabulary import Thing
-
-WHITE = 0
-COLOURS: tuple[tuple[tuple[str, ...], tuple[int, int, int]], ...] = (
-    (("white",), (255, 255, 255)),
-    (("red",), (226, 58, 58)),
-    (("orange",), (255, 152, 40)),
-    (("yellow",), (255, 221, 70)),
-    (("green",), (72, 176, 92)),
-    (("blue",), (50, 104, 216)),
-    (("light blue", "sky blue"), (150, 212, 250)),
-    (("purple", "violet"), (140, 80, 190)),
-    (("pink",), (255, 170, 204)),
-    (("brown",), (128, 88, 62)),
-    (("black",), (0, 0, 0)),
-    (("gray", "grey"), (150, 150, 150)),
-)
 
 PREFIXES = (
     "", "", "", "", "", "", "a {}", "a {}", "a {}", "a {}", "the {}", "one {}", "my {}",
-    "a cute {}", "cute {}", "a little {}", "a small {}", "a big {}", "a nice {}", "a beautiful {}",
-    "a simple {}", "a happy {}", "a funny {}",
+    "a cute {}", "cute {}", "a nice {}", "a beautiful {}", "a simple {}", "a happy {}", "a funny {}",
+    "a sad {}", "an angry {}", "a shiny {}", "a fresh {}",
     "a picture of a {}", "a picture of {}", "an image of a {}", "a photo of a {}", "a drawing of a {}",
     "an icon of a {}", "an emoji of a {}", "an emoji of {}", "a cartoon {}", "a sticker of a {}", "draw a {}",
     "draw me a {}", "please draw a {}", "show me a {}", "i want a {}", "{} emoji", "{} icon", "{} drawing",
@@ -37,19 +24,29 @@ GROUNDS = (
     "{} on {c}", "{} with a {c} background", "{}, {c} background", "{} over a {c} background",
     "{} in front of a {c} background", "{} against a {c} background",
 )  # fmt: skip
+SIZE_WORDS = {
+    "small": ("small", "small", "tiny", "little"),
+    "large": ("large", "big", "big", "huge", "giant"),
+}
+SIDES = ("{} on the {s}", "{} on the {s}", "{} on the {s} side", "{} at the {s}", "{} to the {s}")
 
-EMPTY_SHARE = 0.1  # captions left out, for classifier-free guidance
-PLAIN_SHARE = 0.45  # captions that name no background: white
+# Wordings that training never uses: the held-out captions do.
+HELD_OUT_PREFIXES = (
+    "a lovely {}", "can you draw a {}", "make a picture of a {}", "{} please", "a single {}",
+    "an illustration of a {}", "a {} clipart", "give me a {}",
+)  # fmt: skip
+HELD_OUT_GROUNDS = ("{} on top of a {c} background", "{}, background {c}", "{} before a {c} background")
+
 FIRST_WORD_SHARE = 0.5
-HELD_OUT_PER_THING = 2
+NAMED_FREE_SHARE = 0.5  # how often the colour is named of a thing that comes in all colours
+NAMED_OWN_SHARE = 0.25  # and of one that has its own colour
 
 
 @dataclass(frozen=True)
-class Combination:
-    """A thing over a colour, in one wording."""
+class Captioned:
+    """A scene and one wording of it."""
 
-    thing: int
-    colour: int
+    scene: Scene
     text: str
 
 
@@ -58,13 +55,8 @@ def fill(pattern: str, words: str) -> str:
     if not pattern:
         return words
     text = pattern.format(words)
-    vowel = words[0] in "aeiou" and not words.startswith(("uni", "ufo"))
+    vowel = words[0] in "aeiou" and not words.startswith(("uni", "ufo", "europe"))
     return text.replace(f"a {words}", f"an {words}") if vowel else text
-
-
-def ground(text: str, colour: int, pattern: str, rng: random.Random) -> str:
-    """Adds the background to a caption, by one of its names."""
-    return fill_ground(pattern, text, rng.choice(COLOURS[colour][0]))
 
 
 def fill_ground(pattern: str, text: str, name: str) -> str:
@@ -73,48 +65,55 @@ def fill_ground(pattern: str, text: str, name: str) -> str:
     return filled.replace("a orange background", "an orange background")
 
 
-def word(thing: Thing, rng: random.Random) -> str:
-    """What this caption calls the thing."""
-    return thing.name if rng.random() < FIRST_WORD_SHARE else rng.choice(thing.words)
+class Wordings:
+    """Puts scenes into words; `held_out` uses wordings that training never does."""
+
+    def __init__(self, things: Sequence[Thing], looks: Sequence[Looks], *, held_out: bool = False) -> None:
+        self.things, self.looks = things, looks
+        self.prefixes = HELD_OUT_PREFIXES if held_out else PREFIXES
+        self.grounds = HELD_OUT_GROUNDS if held_out else GROUNDS
+
+    def noun(self, scene: Scene, rng: random.Random, *, named: bool) -> str:
+        """What this caption calls the thing, with its colour where that is `named`."""
+        coat = self.looks[scene.thing].coat
+        words = self.things[scene.thing].words
+        if coat is None:
+            return usual(words, rng)
+        own = scene.paint in ("", coat.own)
+        bare = named or not own
+        found = usual([each for each in words if not (bare and names_a_colour(each))], rng)
+        return f"{rng.choice(NAMES[scene.paint or coat.own])} {found}" if named else found
+
+    def names_paint(self, scene: Scene, rng: random.Random) -> bool:
+        """Whether a caption says which colour the thing has; it must where one could not know."""
+        coat = self.looks[scene.thing].coat
+        if coat is None:
+            return False
+        if coat.free:
+            return rng.random() < NAMED_FREE_SHARE
+        return scene.paint not in ("", coat.own) or rng.random() < NAMED_OWN_SHARE
+
+    def caption(self, scene: Scene, rng: random.Random, *, name_paint: bool | None = None) -> str:
+        """One wording; a white ground goes without saying, by chance where `name_paint` is left open."""
+        named = self.names_paint(scene, rng) if name_paint is None else name_paint
+        noun = self.noun(scene, rng, named=named)
+        if scene.size in SIZE_WORDS:
+            noun = f"{rng.choice(SIZE_WORDS[scene.size])} {noun}"
+        text = fill(rng.choice(self.prefixes), noun)
+        if scene.side == "middle":
+            return self.ground(text, scene, rng)
+        side = rng.choice(SIDES)
+        if rng.random() < 0.7:
+            return self.ground(side.format(text, s=scene.side), scene, rng)
+        return side.format(self.ground(text, scene, rng), s=scene.side)
+
+    def ground(self, text: str, scene: Scene, rng: random.Random) -> str:
+        """Adds the background, by one of its names."""
+        if scene.ground == WHITE and rng.random() > 0.1:
+            return text
+        return fill_ground(rng.choice(self.grounds), text, rng.choice(COLOURS[scene.ground][0]))
 
 
-def caption(thing: Thing, colour: int, rng: random.Random, *, plain: bool = False) -> str:
-    """A wording for `thing` over `colour`; `plain` names no background."""
-    text = fill(rng.choice(PREFIXES), word(thing, rng))
-    return text if plain else ground(text, colour, rng.choice(GROUNDS), rng)
-
-
-def held_out_colours(things: Sequence[Thing], seed: int) -> tuple[frozenset[int], ...]:
-    """For each thing the background colours that training never shows it on, in any wording."""
-    rng = random.Random(f"held out {seed}")
-    colours = range(1, len(COLOURS))
-    return tuple(frozenset(rng.sample(colours, HELD_OUT_PER_THING)) for _ in things)
-
-
-def held_out(things: Sequence[Thing], seed: int) -> list[Combination]:
-    """The combinations to measure on, one wording each."""
-    rng = random.Random(f"held out wordings {seed}")
-    return [
-        Combination(index, colour, caption(things[index], colour, rng))
-        for index, colours in enumerate(held_out_colours(things, seed))
-        for colour in sorted(colours)
-    ]
-
-
-class Sampler:
-    """An endless, seeded stream of combinations to train on."""
-
-    def __init__(self, things: Sequence[Thing], seed: int) -> None:
-        self.things = things
-        held = held_out_colours(things, seed)
-        self.allowed = [[c for c in range(len(COLOURS)) if c not in out] for out in held]
-
-    def draw(self, rng: random.Random, *, empty_share: float = EMPTY_SHARE) -> Combination:
-        """The next combination."""
-        index = rng.randrange(len(self.things))
-        if rng.random() < PLAIN_SHARE:
-            colour, text = WHITE, caption(self.things[index], WHITE, rng, plain=True)
-        else:
-            colour = rng.choice(self.allowed[index])
-            text = caption(self.things[index], colour, rng)
-        return Combination(index, colour, "" if rng.random() < empty_share else text)
+def usual(words: Sequence[str], rng: random.Random) -> str:
+    """One of the words, the first one most often."""
+    return words[0] if rng.random() < FIRST_WORD_SHARE else rng.choice(words)

@@ -21,13 +21,15 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from . import text_encoder
 from .autoencoder import LATENT_SIZE
-from .captions import Sampler
+from .bank import Bank
+from .captions import Wordings
 from .stage import Average, Stage, rate
-from .vocabulary import Thing
 
 WIDTHS = (96, 192)
 BATCH = 16
 LEARNING_RATE = 8e-4
+FURTHER_RATE = 6e-4  # for weights that were trained before
+EMPTY_SHARE = 0.1  # captions left out, for classifier-free guidance
 FLAT = 0.45
 CLIP = 1.0
 EARLY = 0.7  # below 1: more of the noisy times, where the picture is decided
@@ -76,49 +78,87 @@ class Batch:
     noisy: torch.Tensor
     times: torch.Tensor
     wanted: torch.Tensor  # the v to predict
+    weights: torch.Tensor  # how much each counts
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the trials compare.
+
+    Attributes:
+        early: the power of evenly spread times in 0..1; below 1: more of the noisy ones.
+        min_snr: the greatest signal-to-noise ratio that counts; 0: all times count alike.
+    """
+
+    early: float = EARLY
+    min_snr: float = 0.0
+
+
+PLAIN = Method()
 
 
 class Batches:
     """Captions with their latents, noised: drawn from (seed, step) alone."""
 
     def __init__(
-        self,
-        things: Sequence[Thing],
-        tokenizer: CLIPTokenizer,
-        text: CLIPTextModel,
-        latents: torch.Tensor,
-        seed: int,
+        self, bank: Bank, wordings: Wordings, reader: TextReader, seed: int, method: Method = PLAIN
     ) -> None:
-        self.sampler = Sampler(things, seed)
-        self.tokenizer, self.text, self.latents, self.seed = tokenizer, text, latents, seed
+        self.bank, self.wordings, self.reader, self.seed = bank, wordings, reader, seed
+        self.method = method
         alphas = scheduler().alphas_cumprod
         self.signal, self.noise = alphas.sqrt(), (1 - alphas).sqrt()
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
+        rng = random.Random(f"denoiser {self.seed} {step}")
+        drawn = [rng.randrange(len(self.bank)) for _ in range(BATCH)]
+        texts = [self.wordings.caption(self.bank.scenes[each], rng) for each in drawn]
+        texts = ["" if rng.random() < EMPTY_SHARE else each for each in texts]
+        generator = torch.Generator().manual_seed(rng.getrandbits(62))
+        # One time in each of BATCH slices, so that every batch covers all of them.
+        even = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH
+        times = (len(self.signal) * even**self.method.early).long().clamp(max=len(self.signal) - 1)
+        return self.noised(self.bank.latents[drawn], texts, times, generator)
+
+    def noised(
+        self, clean: torch.Tensor, texts: Sequence[str], times: torch.Tensor, generator: torch.Generator
+    ) -> Batch:
+        """Latents at the given times, with what is to be predicted of them."""
+        noise = torch.randn(clean.shape, generator=generator)
+        signal, grain = (each[times][:, None, None, None] for each in (self.signal, self.noise))
+        wanted = signal * noise - grain * clean
+        return Batch(self.reader(texts), signal * clean + grain * noise, times, wanted, self.weights(times))
+
+    def weights(self, times: torch.Tensor) -> torch.Tensor:
+        """How much the loss at each time counts: alike, or "min-SNR" (Hang et al. 2023) for v-prediction."""
+        if not self.method.min_snr:
+            return torch.ones(len(times))
+        ratio = (self.signal[times] / self.noise[times]) ** 2
+        found: torch.Tensor = ratio.clamp(max=self.method.min_snr) / (ratio + 1)
+        return found
+
+
+class TextReader:
+    """Captions as the text encoder, which is not trained here, puts them."""
+
+    def __init__(self, tokenizer: CLIPTokenizer, text: CLIPTextModel) -> None:
+        self.tokenizer, self.text = tokenizer, text
+
+    def __call__(self, texts: Sequence[str]) -> torch.Tensor:
+        """Hidden states [n, tokens, width]."""
         with torch.no_grad():
-            rng = random.Random(f"denoiser {self.seed} {step}")
-            drawn = [self.sampler.draw(rng) for _ in range(BATCH)]
-            clean = torch.stack([self.latents[each.colour, each.thing] for each in drawn])
-            generator = torch.Generator().manual_seed(rng.getrandbits(62))
-            # One time in each of BATCH slices, so that every batch covers all of them.
-            even = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH
-            times = (len(self.signal) * even**EARLY).long().clamp(max=len(self.signal) - 1)
-            noise = torch.randn(clean.shape, generator=generator)
-            signal, grain = (each[times][:, None, None, None] for each in (self.signal, self.noise))
-            tokens = text_encoder.tokens(self.tokenizer, [each.text for each in drawn])
-            hidden = self.text(tokens).last_hidden_state
-            return Batch(hidden, signal * clean + grain * noise, times, signal * noise - grain * clean)
+            found: torch.Tensor = self.text(text_encoder.tokens(self.tokenizer, texts)).last_hidden_state
+        return found
 
 
 class Learner:
     """The denoiser with what training it needs."""
 
-    def __init__(self, unet: UNet2DConditionModel) -> None:
-        self.unet = unet
+    def __init__(self, unet: UNet2DConditionModel, full_rate: float = LEARNING_RATE) -> None:
+        self.unet, self.full_rate = unet, full_rate
         self.average = Average(unet)
         self.optimiser = torch.optim.AdamW(
-            unet.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
+            unet.parameters(), lr=full_rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
         )
 
     def state(self, step: int) -> dict[str, Any]:
@@ -139,22 +179,29 @@ class Learner:
     def learn(self, batch: Batch, share: float) -> tuple[float, float]:
         """One step at a share of the full learning rate: the loss, and that of the noisiest third."""
         for group in self.optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * share
+            group["lr"] = self.full_rate * share
         with torch.autocast("cpu", torch.bfloat16):
             found = self.unet(batch.noisy, batch.times, batch.hidden).sample
         each = F.mse_loss(found.float(), batch.wanted, reduction="none").mean((1, 2, 3))
-        loss = each.mean()
+        loss = (each * batch.weights).mean()
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.unet.parameters(), CLIP)
         self.optimiser.step()
         self.average.update(self.unet)
-        return float(loss.detach()), float(each[batch.times > 667].mean().detach())
+        return float(each.mean().detach()), float(each[batch.times > 667].mean().detach())
 
 
-def train(batches: Batches, unet: UNet2DConditionModel, stage: Stage, steps: int) -> UNet2DConditionModel:
+def train(
+    batches: Batches,
+    unet: UNet2DConditionModel,
+    stage: Stage,
+    steps: int,
+    *,
+    full_rate: float = LEARNING_RATE,
+) -> UNet2DConditionModel:
     """Trains `unet` and returns it with the averaged weights."""
-    learner = Learner(unet)
+    learner = Learner(unet, full_rate)
     first = 0
     state = stage.load()
     if state:

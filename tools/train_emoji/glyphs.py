@@ -64,6 +64,14 @@ def premultiplied(image: Image.Image) -> NDArray[np.float32]:
     return np.pad(small, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN))).astype(np.float32)
 
 
+def strikes(things: Sequence[Thing], font_path: Path = FONT) -> torch.Tensor:
+    """Every thing at the size of the font, premultiplied: [thing, 4, CANVAS, CANVAS] in 0..1."""
+    font = ImageFont.truetype(str(font_path), STRIKE)
+    found = np.stack([np.asarray(strike(thing.glyph, font), np.float32) for thing in things]) / 255
+    found[..., :3] = np.minimum(found[..., :3], found[..., 3:])
+    return torch.from_numpy(found).permute(0, 3, 1, 2).contiguous()
+
+
 def render(things: Sequence[Thing], font_path: Path = FONT) -> Stencils:
     """Every thing, drawn once."""
     font = ImageFont.truetype(str(font_path), STRIKE)

@@ -1,4 +1,4 @@
-"""The text encoder: a small CLIPTextModel, first taught which thing and which colour a caption names.
+"""The text encoder: a small CLIPTextModel, taught which thing, colours, size and side a caption names.
 
 The embeddings learn ten times as fast as the rest: each word is seen seldom, the layers at every step.
 """
@@ -13,10 +13,12 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from .captions import COLOURS, Sampler
+from .captions import Captioned
+from .lessons import Lessons
+from .palette import COLOURS, NAMES
+from .scene import SIDES, SIZES
 from .stage import Stage, rate
-from .tokenizer import END_OF_WORD, LENGTH, captions, singulars
-from .vocabulary import Thing
+from .tokenizer import CAPTIONS, END_OF_WORD, LENGTH, singulars
 
 WIDTH = 192
 LAYERS = 2
@@ -65,17 +67,56 @@ def tokens(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> torch.Tensor:
     return found
 
 
-def pretrain(
-    things: Sequence[Thing], tokenizer: CLIPTokenizer, stage: Stage, steps: int, seed: int
+def grow(model: CLIPTextModel, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """The same encoder with rows for the entries that `tokenizer` has beyond those of `model`.
+
+    A new plural starts as its singular, any other new word as a filler.
+    """
+    grown = build(tokenizer, model.config.hidden_size)
+    weights = model.state_dict()
+    name = next(each for each in weights if each.endswith("token_embedding.weight"))
+    entries = tokenizer.get_vocab()
+    more = len(entries) - len(weights[name])
+    filler = weights[name][entries[FILLER]]
+    weights[name] = torch.cat([weights[name], filler.expand(more, -1)])
+    grown.load_state_dict(weights)
+    return grown
+
+
+class Reader(nn.Linear):  # type: ignore[misc]
+    """Tells from the mean of the hidden states what a caption says: one score for each value of each part."""
+
+    def __init__(self, width: int, things: int) -> None:
+        self.parts = (things, len(COLOURS), len(NAMES) + 1, len(SIZES), len(SIDES))
+        super().__init__(width, sum(self.parts))
+
+    def scores(self, hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """For each part its scores [n, values], of hidden states [n, tokens, width]."""
+        found: torch.Tensor = self(hidden.mean(1))
+        return tuple(found.split(self.parts, 1))
+
+
+def answers(captions: Sequence[Captioned]) -> tuple[torch.Tensor, ...]:
+    """For each part of `Reader` what is right."""
+    paints = ["", *NAMES]
+    scenes = [each.scene for each in captions]
+    rows = [
+        (each.thing, each.ground, paints.index(each.paint), SIZES.index(each.size), SIDES.index(each.side))
+        for each in scenes
+    ]
+    return tuple(torch.tensor(rows).unbind(1))
+
+
+def train(
+    model: CLIPTextModel, tokenizer: CLIPTokenizer, lessons: Lessons, stage: Stage, steps: int, seed: int
 ) -> CLIPTextModel:
-    """Trains a text encoder to tell things and colours apart."""
+    """Trains a text encoder to tell apart what captions say."""
     torch.manual_seed(seed)
-    model = build(tokenizer)
     state = stage.load()
     if state and state["step"] >= steps:
         model.load_state_dict(state["model"])
         return model
-    reader = nn.Linear(model.config.hidden_size, len(things) + len(COLOURS))
+    reader = Reader(model.config.hidden_size, len(lessons.sampler.things))
     optimiser = torch.optim.AdamW(
         [
             {"params": list(embeddings(model)), "lr": EMBEDDING_RATE, "full": EMBEDDING_RATE},
@@ -84,26 +125,30 @@ def pretrain(
         betas=(0.9, 0.99),
         weight_decay=1e-3,
     )
-    sampler = Sampler(things, seed)
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = group["full"] * rate(step, steps, flat=0.4)
-        loss, right = read_step(model, reader, tokenizer, sampler, random.Random(f"text {seed} {step}"))
+        rng = random.Random(f"text {seed} {step}")
+        loss, right = read_step(model, reader, tokenizer, [lessons.draw(rng) for _ in range(BATCH)])
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_([*model.parameters(), *reader.parameters()], 1.0)
         optimiser.step()
         if (step + 1) % 50 == 0:
             stage.log(step + 1, loss=float(loss.detach()), right=right)
-    settle_unseen(model, tokenizer, things, seed)
+    settle_unseen(model, tokenizer, lessons, seed)
     stage.save({"model": model.state_dict(), "step": steps})
     return model
 
 
-def settle_unseen(model: CLIPTextModel, tokenizer: CLIPTokenizer, things: Sequence[Thing], seed: int) -> None:
+def settle_unseen(model: CLIPTextModel, tokenizer: CLIPTokenizer, lessons: Lessons, seed: int) -> None:
     """Plurals mean what their singular means, and what no caption ever used counts as a filler word."""
-    seen = {index for text in captions(things, seed) for index in tokenizer(text).input_ids}
-    single = {many + END_OF_WORD: word + END_OF_WORD for many, word in singulars(things).items()}
+    rng = random.Random(f"unseen {seed}")
+    texts = [lessons.draw(rng).text for _ in range(CAPTIONS)]
+    seen = {index for text in texts for index in tokenizer(text).input_ids}
+    single = {
+        many + END_OF_WORD: word + END_OF_WORD for many, word in singulars(lessons.sampler.things).items()
+    }
     entries = tokenizer.get_vocab()
     table = model.get_input_embeddings().weight.data
     for entry, index in entries.items():
@@ -111,16 +156,20 @@ def settle_unseen(model: CLIPTextModel, tokenizer: CLIPTokenizer, things: Sequen
             table[index] = table[entries.get(single.get(entry, FILLER), entries[FILLER])]
 
 
+def forget(model: CLIPTextModel, tokenizer: CLIPTokenizer, words: Sequence[str]) -> None:
+    """Makes fillers of words."""
+    entries = tokenizer.get_vocab()
+    table = model.get_input_embeddings().weight.data
+    for word in words:
+        table[entries[word + END_OF_WORD]] = table[entries[FILLER]]
+
+
 def read_step(
-    model: CLIPTextModel, reader: nn.Linear, tokenizer: CLIPTokenizer, sampler: Sampler, rng: random.Random
+    model: CLIPTextModel, reader: Reader, tokenizer: CLIPTokenizer, captions: Sequence[Captioned]
 ) -> tuple[torch.Tensor, float]:
-    """The loss of one batch, and the share of captions with thing and colour both named right."""
-    drawn = [sampler.draw(rng, empty_share=0) for _ in range(BATCH)]
-    thing = torch.tensor([each.thing for each in drawn])
-    colour = torch.tensor([each.colour for each in drawn])
-    hidden = model(tokens(tokenizer, [each.text for each in drawn])).last_hidden_state
-    scores = reader(hidden.mean(1))
-    things, colours = scores[:, : -len(COLOURS)], scores[:, -len(COLOURS) :]
-    loss = F.cross_entropy(things, thing) + F.cross_entropy(colours, colour)
-    right = (things.argmax(1) == thing) & (colours.argmax(1) == colour)
+    """The loss of one batch, and the share of captions with thing and ground both named right."""
+    hidden = model(tokens(tokenizer, [each.text for each in captions])).last_hidden_state
+    scores, wanted = reader.scores(hidden), answers(captions)
+    loss = sum((F.cross_entropy(*each) for each in zip(scores, wanted, strict=True)), torch.zeros(()))
+    right = torch.stack([s.argmax(1) == w for s, w in zip(scores[:2], wanted[:2], strict=True)]).all(0)
     return loss, float(right.float().mean())

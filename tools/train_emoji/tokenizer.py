@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from .captions import Sampler
+from .split import Sampler
 from .vocabulary import Thing
 
 END_OF_WORD = "</w>"
@@ -33,7 +35,12 @@ def merges(words: Iterable[str]) -> list[tuple[str, str]]:
         show_progress=False,
     )
     learner.train_from_iterator(words, trainer)
-    found = json.loads(learner.to_str())["model"]["merges"]
+    return pairs(learner)
+
+
+def pairs(tokenizer: Any) -> list[tuple[str, str]]:
+    """The merges of a tokenizer."""
+    found = json.loads(tokenizer.to_str())["model"]["merges"]
     return [(left, right) for left, right in found]
 
 
@@ -53,16 +60,15 @@ def singulars(things: Sequence[Thing]) -> dict[str, str]:
     return found
 
 
-def captions(things: Sequence[Thing], seed: int) -> list[str]:
+def captions(sampler: Sampler, seed: int) -> list[str]:
     """Captions as in training, to count words in."""
     rng = random.Random(f"tokenizer {seed}")
-    sampler = Sampler(things, seed)
     return [sampler.draw(rng).text.replace(",", " ") for _ in range(CAPTIONS)]
 
 
-def build(things: Sequence[Thing], seed: int) -> CLIPTokenizer:
+def build(sampler: Sampler, seed: int) -> CLIPTokenizer:
     """Every single byte is an entry too, so that any text at all has tokens."""
-    learnt = merges([*captions(things, seed), *singulars(things)])
+    learnt = merges([*captions(sampler, seed), *singulars(sampler.things)])
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     entries = [
         *alphabet,
@@ -72,3 +78,18 @@ def build(things: Sequence[Thing], seed: int) -> CLIPTokenizer:
     entries = [*dict.fromkeys(entries), START, END]
     vocab = {entry: index for index, entry in enumerate(entries)}
     return CLIPTokenizer(vocab=vocab, merges=learnt, model_max_length=LENGTH)
+
+
+def extend(tokenizer: CLIPTokenizer, texts: Iterable[str]) -> CLIPTokenizer:
+    """A tokenizer that has each word of `texts` as one entry; the entries of `tokenizer` keep their places.
+
+    New merges come last, so that what was one entry before is split no other way now.
+    """
+    vocab, learnt = dict(tokenizer.get_vocab()), pairs(tokenizer.backend_tokenizer)
+    for word in dict.fromkeys(word for text in texts for word in re.findall("[a-z]+", text)):
+        parts = tokenizer.tokenize(word)
+        while len(parts) > 1:
+            learnt.append((parts[0], parts[1]))
+            parts = [parts[0] + parts[1], *parts[2:]]
+            vocab.setdefault(parts[0], len(vocab))
+    return CLIPTokenizer(vocab=vocab, merges=list(dict.fromkeys(learnt)), model_max_length=LENGTH)

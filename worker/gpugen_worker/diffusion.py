@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
+from msgspec import structs
 from PIL import Image
 
 from gpugen_protocol.models import Model
@@ -66,6 +67,7 @@ class DiffusionGenerator:
             raise DrawingFailed("model_missing", f"This worker does not serve the model {request.model}.")
         warm = self._pipelines.get(model, observer)
         self._warn_of_unread(model, warm, request, observer)
+        request = self._with_known_words(model, warm, request, observer)
         for first in range(0, request.n, self._batch):
             images = range(first, min(first + self._batch, request.n))
             yield from self._draw_together(Drawing(model, warm, request, observer, images, start))
@@ -96,6 +98,20 @@ class DiffusionGenerator:
             unread = unread_text(model, warm.pipeline, text) if text else ""
             if unread:
                 observer.log("warning", f"The {what} is longer than {model.name} reads. Not read: {unread}")
+
+    def _with_known_words(
+        self, model: Model, warm: Warm, request: ResolvedRequest, observer: Observer
+    ) -> ResolvedRequest:
+        """A model that knows few words would draw a blur of all of them where it knows none."""
+        swap = warm.words.swap(request.prompt) if warm.words else None
+        if swap is None:
+            return request
+        observer.log(
+            "warning",
+            f"{model.name} does not know “{swap.word}”: it draws the nearest that it knows, “{swap.known}”. "
+            f"`gpugen models {model.name}` lists what it draws.",
+        )
+        return structs.replace(request, prompt=swap.in_prompt(request.prompt))
 
 
 class Drawing:

@@ -22,6 +22,7 @@ from gpugen_worker.folder import check_folder
 from gpugen_worker.generator import DrawingFailed, Observer, Start
 from gpugen_worker.hardware import Hardware
 from gpugen_worker.hub import Hub
+from gpugen_worker.known_words import KnownWords
 from gpugen_worker.looks import find_look
 from gpugen_worker.preview import Look
 
@@ -34,12 +35,15 @@ for library in (diffusers, transformers):
 class Warm:
     """A loaded pipeline with the scheduler it came with; `look` makes its previews.
 
+    `words` are all that it knows; None: anything.
+
     `revision` names its weights: the commit of a Hub model, a hash of those that are bundled.
     """
 
     pipeline: Any
     scheduler: Any
     look: Look | None
+    words: KnownWords | None
     bytes: int
     revision: str = ""
 
@@ -118,7 +122,8 @@ class Pipelines:
         observer.check()
         look = find_look(model, pipeline, self._hub, self._hardware, observer)
         weights = _parameter_bytes(pipeline)
-        return Warm(pipeline, pipeline.scheduler, look, weights, _revision(model, folder))
+        words = KnownWords.read(folder, pipeline)
+        return Warm(pipeline, pipeline.scheduler, look, words, weights, _revision(model, folder))
 
     def _read(self, model: Model, folder: Path) -> Any:
         try:

@@ -63,6 +63,7 @@ def _print_one(model: Model) -> None:
         "negative": "" if model.negative else "a negative prompt has no effect",
         "gated": "needs a Hub login and an accepted licence" if model.gated else "",
         "memory": f"{model.memory_bytes / 1e9:.1f} GB on a GPU" if model.memory_bytes else "",
+        "draws": ", ".join(model.words),
     }
     for fact, value in facts.items():
         if value != "":

@@ -1,4 +1,4 @@
-"""The 48 everyday prompts of the contact sheet, fixed before the denoiser was trained."""
+"""The prompts of the sheets; those of the first were fixed before the denoiser was trained."""
 
 SHEET = (
     "a slice of pizza", "red car", "cup of coffee", "a cute dog on a pink background", "rocket", "bicycle",
@@ -10,4 +10,12 @@ SHEET = (
     "airplane", "steam train", "umbrella", "light bulb on a gray background", "scissors", "a key",
     "soccer ball", "top hat", "rainbow", "snowman on a light blue background",
     "a pumpkin on a black background", "smiley",
+)  # fmt: skip
+
+# The second sheet: each prompt with SEEDS seeds, two prompts a row.
+SEEDS = 8
+VARIETY = (
+    "a balloon", "a car", "a blue car", "a green book", "a dinosaur", "a rocket",
+    "a purple heart on a yellow background", "a red dress", "a pink tulip", "a large pumpkin",
+    "a yellow star on a black background", "a small house",
 )  # fmt: skip
