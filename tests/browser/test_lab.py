@@ -95,6 +95,26 @@ def test_a_prompt_becomes_a_picture_that_survives_saving_and_reloading(
     expect(page.get_by_text("model not found")).to_have_count(0)
 
 
+def test_a_page_reloaded_while_a_cell_runs_finds_its_picture_again(page: Page, lab: Lab) -> None:
+    path = lab.write(
+        "reload.ipynb",
+        "%load_ext gpugen",
+        "%%gpugen --seed 7 -n 2 --steps 150\na slice of pizza",
+        "%gpugen attach",
+    )
+    open_notebook(page, lab, path.name)
+    page.evaluate(WATCH_BAR)
+    run(page, 0)
+    run(page, 1)
+    page.wait_for_function("window.seen.size >= 1", timeout=DRAWN_MS)
+
+    page.reload()  # with most of the steps to come
+    page.locator(".jp-Notebook .jp-CodeCell").nth(2).wait_for()
+    expect(picture_in(run(page, 2))).to_be_visible(timeout=DRAWN_MS)
+    save(page)
+    assert saved_pictures(path)
+
+
 def test_the_quickstart_draws_in_the_browser_what_it_promises(page: Page, lab: Lab, pictures: Path) -> None:
     copy = Path(shutil.copy(QUICKSTART, lab.notebooks))
     page.set_viewport_size({"width": 1180, "height": 900})
