@@ -35,7 +35,7 @@ TABLES = ("events", "images", "tasks", "workers")
 ROWS = "SELECT id, state, attempt, released, cancel, lease, worker, turn, place, error FROM tasks"
 
 users = st.sampled_from(("ann", "bob", "cid"))
-# Which of the last leases a post is about; the newest ones come first.
+# Which of the last leases a post is about; those that still hold come first.
 recent = st.integers(0, RECENT - 1)
 several = st.lists(st.sampled_from(MODELS), min_size=2, max_size=4)
 fleet = st.integers(0, len(FLEET) - 1)
@@ -59,8 +59,8 @@ class Machine(RuleBasedStateMachine):
         self.queue.call(lambda store: store.change("UPDATE past SET turn = -1"))
         self.reference = Reference()
         self.workers = [self._new_worker(each) for each in FLEET]
-        asked = [("ann", model) for model in models] + [("bob", model) for model in others]
-        return multiple(*(self.submit(user, None, model=model) for user, model in asked))
+        grid = [self.submit("ann", None, model=model, group="g") for model in models]
+        return multiple(*grid, *(self.submit("bob", None, model=model) for model in others))
 
     # ---- users ----
 
@@ -90,17 +90,15 @@ class Machine(RuleBasedStateMachine):
     def submit_several(self, user: str, models: list[str]) -> Any:
         return multiple(*(self.submit(user, None, model=model) for model in models))
 
-    @rule(task=tasks, at=recent)
-    def cancel_one(self, task: str, at: int) -> None:
-        """Mostly one that runs, if any does."""
-        if self.reference.leases and at:
-            task = self.reference.task_of(self._lease(at - 1)[0])
+    @rule(task=tasks, user=users, what=st.sampled_from(("one", "what runs", "what runs", "group")), at=recent)
+    def cancel(self, task: str, user: str, what: str, at: int) -> None:
+        if what == "group":
+            self._both(groups.withdraw, ("g", user), self.reference.cancel_group, ("g", user))
+            return
+        if what == "what runs" and self.reference.leases:
+            task = self.reference.task_of(self._lease(at)[0])
         if task in self.reference.tasks:
             self._both(cancel.cancel, (task, None), self.reference.cancel, (task,))
-
-    @rule(user=users)
-    def cancel_a_group(self, user: str) -> None:
-        self._both(groups.withdraw, ("g", user), self.reference.cancel_group, ("g", user))
 
     @rule(task=consumes(tasks))
     def remove(self, task: str) -> None:
@@ -254,8 +252,9 @@ class Machine(RuleBasedStateMachine):
         return worker
 
     def _lease(self, at: int) -> tuple[str, str]:
-        """One of the last leases that were granted, and the worker it was granted to."""
-        last = self.reference.leases[-RECENT:][::-1]
+        """A lease and the worker it was granted to: first those that hold, then the last that were lost."""
+        newest = self.reference.leases[-RECENT:][::-1]
+        last = sorted(newest, key=lambda each: not self.reference.holds(each[0]))
         lease, _, worker = last[min(at, len(last) - 1)]
         return lease, worker
 

@@ -169,6 +169,9 @@ class Reference:
     def task_of(self, lease: str) -> str:
         return next(task for name, task, _ in self.leases if name == lease)
 
+    def holds(self, lease: str) -> bool:
+        return any(task.lease == lease for task in self.tasks.values())
+
     def images_of(self, lease: str) -> int:
         """How many images the lease's task asks for; 0 when it was removed."""
         id = self.task_of(lease)

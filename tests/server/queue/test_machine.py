@@ -17,7 +17,7 @@ from gpugen_server.queue import order
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 EFFORT = settings(
-    max_examples=EXAMPLES or 40,
+    max_examples=EXAMPLES or 120,
     stateful_step_count=50,
     deadline=None,  # nothing is timed
     derandomize=not EXAMPLES,
@@ -32,5 +32,12 @@ def short_look_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order, "LOOK_AHEAD", 3)
 
 
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
 def test_the_queue_does_what_its_reference_does(queue: Queue) -> None:
     run_state_machine_as_test(lambda: Machine(queue), settings=EFFORT)
+
+
+@pytest.mark.parametrize("where", ["postgres"], indirect=True)
+def test_so_it_does_on_postgresql(queue: Queue) -> None:
+    fewer = settings(EFFORT, max_examples=EFFORT.max_examples // 4)  # each step takes longer
+    run_state_machine_as_test(lambda: Machine(queue), settings=fewer)
