@@ -16,13 +16,13 @@ _MINE = ("GPUGEN_URL", "GPUGEN_TOKEN", "GPUGEN_TOKEN_FILE", "GPUGEN_CONFIG", "GP
 @pytest.fixture(autouse=True)
 def own_environment(tmp_path: Any) -> Iterator[None]:
     """The extension writes to this process's environment: put it back, and start without this user's."""
-    before = {name: os.environ.pop(name, None) for name in _MINE}
+    before = dict(os.environ)
+    for name in _MINE:
+        os.environ.pop(name, None)
     os.environ["GPUGEN_DATA_DIR"] = str(tmp_path / "data of the user")
     yield
-    for name, value in before.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)

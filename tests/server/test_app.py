@@ -108,7 +108,7 @@ def test_idle_is_what_only_requests_with_a_good_token_interrupt(server, wait_unt
     requests.get(server.url + "/healthz", timeout=5)
     requests.get(server.url + "/api/v1/tasks", timeout=5)
     assert server.server.last_use == before
-    server.tasks().stats()
+    server.tasks().list()
     assert server.server.last_use > before
 
 
