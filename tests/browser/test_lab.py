@@ -162,7 +162,7 @@ def test_the_panel_cancels_a_task(page: Page, lab: Lab) -> None:
     row.get_by_role("button", name="Cancel").click(timeout=DRAWN_MS)
 
     expect(row).to_have_attribute("data-state", "canceled")
-    expect(row.get_by_role("button")).to_have_count(0)
+    expect(row.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
 def test_the_panel_says_so_when_the_gpugen_server_is_away(page: Page, lab: Lab) -> None:
