@@ -158,7 +158,7 @@ def _work(url: str, token: str, pipe: Pipe) -> None:
             start = time.perf_counter()
             lease = wire.decode(answer, Leases).leases[0].id
         elif order == "fail":
-            api.fail(lease, Failure(code="error", message="measured"))
+            api.fail(lease, Failure(code="not_supported", message="measured"))
         else:
             api.report(lease, (REPORTS[order],))
         pipe.send(start)
