@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.gcs import FakeCloud
 from tornado.httpclient import HTTPClientError
 
 from gpugen_protocol.request import TaskRequest
@@ -228,3 +231,26 @@ async def test_another_user_s_task_is_not_there(jp_fetch: Any, server: Any) -> N
 
     assert (code, problem["code"]) == (404, "not_found")
     assert json.loads(listed.body)["tasks"] == []
+
+
+class TestWithImagesInABucket:
+    @pytest.fixture
+    def cloud(self, tmp_path: Path) -> Iterator[FakeCloud]:
+        found = FakeCloud(tmp_path)
+        yield found
+        found.stop()
+
+    @pytest.fixture
+    def server(self, make_server: Callable[..., Any], cloud: FakeCloud) -> Any:
+        return make_server(storage=cloud.bucket())
+
+    async def test_the_browser_gets_the_image_itself_and_needs_no_way_to_the_bucket(
+        self, jp_fetch: Any, server: Any, cloud: FakeCloud, png: Any
+    ) -> None:
+        task = draw(server, png(64, 64))
+        assert any("/images/" in key for key in cloud.objects())
+
+        answer = await jp_fetch(*API, "tasks", task, "images", "0", follow_redirects=False)
+
+        assert (answer.code, answer.headers["Content-Type"]) == (200, "image/png")
+        assert answer.body[:4] == b"\x89PNG"
