@@ -55,6 +55,7 @@ def worker(**flags: Any) -> None:
 
 def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     from gpugen_client.claims import WorkerApi
+    from gpugen_worker import preemption
     from gpugen_worker.choice import choose_models, read_registry
     from gpugen_worker.log import set_up
     from gpugen_worker.loop import Loop
@@ -69,6 +70,7 @@ def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     stop = Stop(settings.grace)
     stop.install()
     set_up()
+    preemption.watch(preemption.metadata_host(environ), stop.notice)
     generator = _generator(settings, models, places.data_dir(environ))
     session = ServerSession(api, _introduction(settings, generator))
     patience = Patience(settings.stop_timeout, settings.stall_timeout or math.inf)

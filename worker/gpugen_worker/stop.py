@@ -1,4 +1,4 @@
-"""Being told to stop: the first signal asks, a second one insists."""
+"""Being told to stop: the first signal or notice asks, a second signal insists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Stop:
     """Whether the program was told to stop, and until when a running task may finish.
 
     Args:
-        grace: seconds from the first signal on.
+        grace: seconds from the first signal or notice on.
     """
 
     def __init__(self, grace: float) -> None:
@@ -31,6 +31,7 @@ class Stop:
         self.deadline = math.inf
         self._grace = grace
         self._idle = False
+        self._signaled = False  # somebody has sent one: the next one insists
         self._raised = False
         self._on_request: Callable[[], None] = lambda: None
 
@@ -52,16 +53,28 @@ class Stop:
 
     @contextmanager
     def telling(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Inside, the first signal calls `callback`, in the signal handler: it must be reentrant."""
+        """Inside, being asked calls `callback`, in the signal handler or a thread: it must be reentrant."""
         self._on_request = callback
         try:
             yield
         finally:
             self._on_request = lambda: None
 
+    def notice(self) -> None:
+        """The machine will soon be gone, says another thread: as a first signal.
+
+        It does not count as one, since a machine that is taken away sends its own SIGTERM a moment later.
+        """
+        self._ask()
+        if self._idle:  # else the main thread looks before it waits again
+            self._reach_main_thread()
+
     def interrupt(self) -> None:
         """Raise Stopped in the main thread, from any other one."""
-        self.requested = True
+        self.requested = self._signaled = True
+        self._reach_main_thread()
+
+    def _reach_main_thread(self) -> None:
         if hasattr(signal, "pthread_kill"):  # a real signal also ends a wait of the main thread
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         else:
@@ -70,9 +83,14 @@ class Stop:
     def _on_signal(self, number: int, frame: Any) -> None:
         if self._raised:  # Stopped is on its way: raised again it would hit the cleaning up
             return
-        if self.requested or self._idle:
+        if self._idle or self._signaled:
             self.requested = self._raised = True
             raise Stopped
-        self.requested = True
-        self.deadline = time.monotonic() + self._grace
-        self._on_request()
+        self._signaled = True
+        self._ask()
+
+    def _ask(self) -> None:
+        if not self.requested:
+            self.deadline = time.monotonic() + self._grace
+            self.requested = True
+            self._on_request()
