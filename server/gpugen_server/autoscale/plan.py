@@ -1,0 +1,237 @@
+"""What to do about the machines: pure functions from what is wanted and what is there to single steps.
+
+Nothing here knows a provider, a database or a clock, so the same code runs in the server, in its tests and in
+a simulation of months. Every brake on cost that the server holds is a line of `_why_leave`.
+
+How many workers a queue is worth follows the backlog, as other autoscalers track a target: the seconds of
+work that wait, divided by what one worker may be given. Scaling down looks back over a window, as Kubernetes'
+horizontal autoscaler does ("stabilization window"), so that a short lull costs no machine its loaded models.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Literal
+
+from msgspec import Struct
+
+from gpugen_server.autoscale.machine import Machine, Sighting
+
+VANISHED_AFTER = 60.0  # seconds a machine that was asked for may be missing from what the provider shows
+IDLE_MARGIN = 60.0  # seconds a worker has to leave by itself after its idle time
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """The limits, in seconds.
+
+    Attributes:
+        boot: from asking for a machine until its worker must have introduced itself.
+        idle: how long a worker without work stays.
+        silent: how long a worker may be silent.
+        backlog: waiting work that is worth one more worker.
+        pause, longest_pause: before another try after one failure, and at most after many.
+    """
+
+    max_workers: int = 1
+    boot: float = 900.0
+    idle: float = 600.0
+    silent: float = 180.0
+    backlog: float = 300.0
+    pause: float = 2.0
+    longest_pause: float = 60.0
+
+    @property
+    def window(self) -> float:
+        """For how long a wish for more workers is remembered."""
+        return self.idle + IDLE_MARGIN
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """The queue as the autoscaler sees it: tasks that wait and run, seconds of waiting work if known."""
+
+    waiting: int = 0
+    running: int = 0
+    seconds: float | None = None
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """All that is known at one moment; times are seconds since the epoch.
+
+    Attributes:
+        since: since when this server watches: what happened before it may have missed.
+        sightings: what the provider shows, by the machine's name.
+        heard: when each machine's worker was heard of, by the machine's id.
+        busy: the ids of the machines whose worker is at work.
+        wanted: the most workers that were wanted within the window.
+    """
+
+    now: float
+    since: float = 0.0
+    machines: Sequence[Machine] = ()
+    sightings: Mapping[str, Sighting] = {}
+    heard: Mapping[str, float] = {}
+    busy: AbstractSet[str] = frozenset()
+    wanted: int = 0
+
+
+class Step(Struct, frozen=True):
+    """One thing to do about the machine called `name`.
+
+    Attributes:
+        kind: `ask` the provider (again) for a machine that was wished for; note that it was `asked`, for it
+            is there; note that what was asked is `settled`, or that it is `up`; tell it to `leave`; note that
+            it has `ended`; remove a `stray`, which no row knows.
+        why: for people.
+        failed: it ended without having been of use.
+    """
+
+    kind: Literal["ask", "asked", "settled", "up", "leave", "ended", "stray"]
+    name: str
+    why: str = ""
+    failed: bool = False
+
+
+class Recent:
+    """The most workers wanted within the last `window` seconds: a queue of falling wishes, O(1) amortized."""
+
+    def __init__(self, window: float) -> None:
+        self._window = window
+        self._falling: deque[tuple[float, int]] = deque()  # each wish is smaller than those before it
+
+    def note(self, now: float, wanted: int) -> int:
+        """`wanted` holds now; gives the most that was wanted lately."""
+        while self._falling and self._falling[-1][1] <= wanted:
+            self._falling.pop()
+        self._falling.append((now, wanted))
+        while self._falling[0][0] < now - self._window:
+            self._falling.popleft()
+        return self._falling[0][1]
+
+
+def desired(work: Work, rules: Rules) -> int:
+    """How many workers the queue is worth: none for nothing, one for something, more for much, up to a limit.
+
+    With known speeds one more for every `rules.backlog` seconds of waiting work; else one for each task.
+    """
+    tasks = work.waiting + work.running
+    if not tasks:
+        return 0
+    if work.seconds is None:
+        return min(rules.max_workers, tasks)
+    useful = work.running + math.ceil(work.seconds / rules.backlog)
+    return min(rules.max_workers, tasks, max(1, useful))
+
+
+def missing(wanted: int, rules: Rules, machines: Sequence[Machine], others: int = 0) -> int:
+    """How many machines to ask for: those that come up count as there, and so do `others`' workers.
+
+    One that leaves is of no more use, but it is still there: never more than `rules.max_workers` altogether.
+    """
+    staying = sum(not machine.leaving for machine in machines)
+    return max(0, min(wanted - staying - others, rules.max_workers - len(machines)))
+
+
+def pause(rules: Rules, failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return min(rules.longest_pause, rules.pause * 2.0 ** (failures - 1)) if failures else 0.0
+
+
+def steps(rules: Rules, scene: Scene) -> list[Step]:
+    """What to do now."""
+    found = [step for machine in scene.machines for step in _about(rules, scene, machine)]
+    known = {machine.name for machine in scene.machines}
+    strays = (name for name, seen in scene.sightings.items() if name not in known and seen.state != "ended")
+    found += [Step("stray", name, "no task of this server needs it") for name in strays]
+    return found + _surplus(rules, scene, found)
+
+
+def _about(rules: Rules, scene: Scene, machine: Machine) -> list[Step]:
+    seen = scene.sightings.get(machine.name)
+    if seen is None:
+        return _unseen(rules, scene, machine)
+    if seen.state == "ended":
+        return _over(rules, scene, machine, seen)
+    found = []
+    if machine.asked_at is None:
+        found.append(Step("asked", machine.name))
+    if machine.operation and seen.settled:
+        found.append(Step("settled", machine.name))
+    if machine.up_at is None:
+        found.append(Step("up", machine.name))
+    why = _why_leave(rules, scene, machine, seen)
+    return [*found, Step("leave", machine.name, why)] if why else found
+
+
+def _unseen(rules: Rules, scene: Scene, machine: Machine) -> list[Step]:
+    """It was not asked for yet, is still to come, or is gone."""
+    if machine.leaving:
+        return [_ended(machine, machine.leaving)]
+    if machine.asked_at is None:
+        if _late(rules, scene, machine):
+            return [_ended(machine, "nobody could be asked for it")]
+        return [Step("ask", machine.name)]
+    pending = machine.operation and not _late(rules, scene, machine)
+    if pending or scene.now - machine.asked_at < VANISHED_AFTER:
+        return []
+    return [_ended(machine, "it never came up" if machine.worker is None else "it was taken away")]
+
+
+def _over(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> list[Step]:
+    """It has ended; or it is a stopped one that was not asked to start yet, or has not done so."""
+    if machine.asked_at is None and not machine.leaving:
+        return [Step("ask", machine.name)]
+    if machine.operation and not (seen.settled or seen.failed or _late(rules, scene, machine)):
+        return []
+    return [_ended(machine, machine.leaving or seen.text or "it ended", seen.failed)]
+
+
+def _ended(machine: Machine, why: str, failed: bool = False) -> Step:
+    """A machine that cost money and whose worker never came has failed, whoever ended it."""
+    useless = machine.worker is None and machine.up_at is not None
+    return Step("ended", machine.name, why, failed=useless or (failed and not machine.leaving))
+
+
+def _why_leave(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> str:
+    """Why a machine must go; empty while it may stay. One that was told is told again: calls get lost."""
+    if machine.leaving:
+        return machine.leaving
+    if seen.failed:
+        return seen.text or "it failed"
+    if machine.worker is None:
+        late = _late(rules, scene, machine)
+        return f"its worker did not show up within {rules.boot:g} s" if late else ""
+    if scene.now - max(scene.heard.get(machine.id, 0.0), scene.since) > rules.silent:
+        return f"its worker was silent for {rules.silent:g} s"
+    if machine.id not in scene.busy and scene.now - machine.used_at > rules.window:
+        return f"it was idle for {rules.idle:g} s"
+    return ""
+
+
+def _late(rules: Rules, scene: Scene, machine: Machine) -> bool:
+    """Whether it has had its time to come up, some of it while this server was there to be found."""
+    begun = machine.asked_at or machine.created_at
+    return scene.now - begun > rules.boot and scene.now - scene.since > min(rules.boot, rules.silent)
+
+
+def _surplus(rules: Rules, scene: Scene, found: Sequence[Step]) -> list[Step]:
+    """Those that go because fewer are needed: the one that was idle for longest first, it has least to lose.
+
+    What was not needed within the window goes once it is idle; what is over the limit goes in any case.
+    """
+    going = {step.name for step in found if step.kind in {"leave", "ended"}}
+    there = [each for each in scene.machines if each.name in scene.sightings and each.name not in going]
+    order = sorted(there, key=lambda machine: (machine.id in scene.busy, machine.used_at, machine.id))
+    over = len(there) - rules.max_workers
+    needless = len(there) - max(scene.wanted, 0)
+    return [
+        Step("leave", machine.name, "fewer workers are needed")
+        for place, machine in enumerate(order)
+        if place < over or (place < needless and _is_idle(scene, machine))
+    ]
+
+
+def _is_idle(scene: Scene, machine: Machine) -> bool:
+    return machine.worker is not None and machine.id not in scene.busy

@@ -1,0 +1,190 @@
+"""Tests of the autoscaler's policy: one moment in, single steps out."""
+
+import pytest
+
+from gpugen_server.autoscale.machine import Machine, Sighting
+from gpugen_server.autoscale.plan import (
+    Recent,
+    Rules,
+    Scene,
+    Step,
+    Work,
+    desired,
+    missing,
+    pause,
+    steps,
+)
+
+RULES = Rules(max_workers=2, boot=900, idle=600, silent=180)
+NOW = 1_000_000.0
+RUNNING = Sighting(state="running")
+ENDED = Sighting(state="ended", text="it was stopped")
+
+
+def _machine(id="a", age=100.0, **fields):
+    """One that works, unless `fields` say otherwise."""
+    usual = {"worker": f"worker-{id}", "asked_at": NOW - age, "up_at": NOW - age, "busy_at": NOW - 1}
+    return Machine(id=id, name=f"gpugen-{id}", created_at=NOW - age, **{**usual, **fields})
+
+
+def _steps(*machines, rules=RULES, seen=None, wanted=9, **scene):
+    sightings = {each.name: RUNNING for each in machines} if seen is None else seen
+    heard = {each.id: NOW - 1 for each in machines if each.worker}
+    known = {"machines": machines, "sightings": sightings, "heard": heard, "wanted": wanted, **scene}
+    return steps(rules, Scene(now=NOW, **known))
+
+
+def _kinds(*machines, **scene):
+    return [(step.kind, step.name) for step in _steps(*machines, **scene)]
+
+
+@pytest.mark.parametrize(
+    ("work", "limit", "wanted"),
+    [
+        (Work(), 5, 0),
+        (Work(waiting=1), 5, 1),
+        (Work(waiting=1, seconds=0.1), 5, 1),
+        (Work(waiting=1000), 1, 1),
+        (Work(waiting=3), 5, 3),  # nobody knows how long they take: one each
+        (Work(waiting=100, seconds=900), 5, 3),
+        (Work(waiting=100, running=2, seconds=900), 5, 5),
+        (Work(waiting=100, running=1, seconds=300), 5, 2),
+        (Work(waiting=2, seconds=90_000), 5, 2),  # never more workers than tasks
+        (Work(running=4), 5, 4),
+        (Work(running=4, seconds=0.0), 3, 3),
+    ],
+)
+def test_the_queue_is_worth_none_one_or_more_workers(work, limit, wanted):
+    assert desired(work, Rules(max_workers=limit, backlog=300)) == wanted
+
+
+def test_machines_that_come_up_and_workers_of_others_need_not_be_asked_for():
+    assert missing(2, RULES, []) == 2
+    assert missing(2, RULES, [_machine(worker=None)]) == 1
+    assert missing(2, RULES, [], others=1) == 1
+    assert missing(1, RULES, [], others=3) == 0
+
+
+def test_one_that_leaves_is_of_no_use_but_still_counts_against_the_limit():
+    leaving = _machine(leaving="it was idle")
+    assert missing(2, RULES, [leaving]) == 1
+    assert missing(2, RULES, [leaving, _machine("b")]) == 0
+
+
+def test_after_each_failure_in_a_row_the_pause_is_twice_as_long():
+    rules = Rules(pause=2, longest_pause=60)
+    assert [pause(rules, failures) for failures in range(8)] == [0, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_the_most_that_was_wanted_is_remembered_for_the_window():
+    recent = Recent(100)
+    assert [recent.note(at, wanted) for at, wanted in ((0, 3), (50, 1), (99, 2), (100, 0))] == [3, 3, 3, 3]
+    assert recent.note(101, 0) == 2
+    assert recent.note(200, 0) == 0
+
+
+def test_a_machine_that_works_is_left_alone():
+    assert _steps(_machine()) == []
+
+
+def test_a_wish_is_asked_for_until_it_is_known_to_have_been():
+    wish = _machine(asked_at=None, up_at=None, worker=None)
+    assert _kinds(wish, seen={}) == [("ask", "gpugen-a")]
+    assert _kinds(wish) == [("asked", "gpugen-a"), ("up", "gpugen-a")]  # its answer got lost
+    old = _machine(asked_at=None, up_at=None, worker=None, age=1000)
+    assert _kinds(old, seen={}) == [("ended", "gpugen-a")]
+
+
+def test_a_stopped_machine_is_asked_to_start_and_has_time_to():
+    wish = _machine(asked_at=None, up_at=None, worker=None)
+    assert _kinds(wish, seen={wish.name: ENDED}) == [("ask", "gpugen-a")]
+    asked = _machine(operation="op", up_at=None, worker=None)
+    assert _steps(asked, seen={asked.name: ENDED}) == []
+    settled = Sighting(state="ended", settled=True, text="it was stopped")
+    assert _kinds(asked, seen={asked.name: settled}) == [("ended", "gpugen-a")]
+
+
+def test_one_that_was_asked_for_may_take_a_while_to_be_seen():
+    young = _machine(worker=None, up_at=None, age=30)
+    assert _steps(young, seen={}) == []
+    assert _kinds(_machine(worker=None, up_at=None, age=70), seen={}) == [("ended", "gpugen-a")]
+    slow = _machine(worker=None, up_at=None, age=800, operation="op")
+    assert _steps(slow, seen={}) == []
+    never = _machine(worker=None, up_at=None, age=1000, operation="op")
+    assert _kinds(never, seen={}) == [("ended", "gpugen-a")]
+
+
+def test_what_was_asked_is_settled_once():
+    starting = _machine(worker=None, up_at=None, operation="op")
+    seen = {starting.name: Sighting(state="starting", settled=True)}
+    assert _kinds(starting, seen=seen) == [("settled", "gpugen-a"), ("up", "gpugen-a")]
+
+
+def test_a_failure_of_what_was_asked_ends_it_or_has_it_removed_if_it_is_there_all_the_same():
+    asked = _machine(worker=None, up_at=None, operation="op")
+    gone = Sighting(state="ended", text="no more there", failed=True)
+    assert _steps(asked, seen={asked.name: gone}) == [Step("ended", asked.name, "no more there", failed=True)]
+    there = Sighting(state="running", text="no more there", failed=True)
+    assert _steps(asked, seen={asked.name: there})[-1] == Step("leave", asked.name, "no more there")
+
+
+def test_a_machine_that_cost_money_and_never_had_a_worker_has_failed():
+    useless = _machine(worker=None)
+    assert _steps(useless, seen={useless.name: ENDED}) == [
+        Step("ended", useless.name, "it was stopped", failed=True)
+    ]
+    useful = _machine()
+    assert _steps(useful, seen={useful.name: ENDED}) == [Step("ended", useful.name, "it was stopped")]
+    asked_to = _machine(worker=None, leaving="it did not show up")
+    assert _steps(asked_to, seen={}) == [Step("ended", asked_to.name, "it did not show up", failed=True)]
+
+
+def test_one_that_was_taken_away_is_over_whatever_its_worker_did():
+    assert _steps(_machine(), seen={}) == [Step("ended", "gpugen-a", "it was taken away")]
+
+
+def test_a_worker_that_does_not_show_up_costs_its_machine():
+    assert _steps(_machine(worker=None, age=800)) == []
+    (step,) = _steps(_machine(worker=None, age=1000))
+    assert (step.kind, step.why) == ("leave", "its worker did not show up within 900 s")
+
+
+def test_so_does_one_that_is_silent_and_one_that_is_idle():
+    (silent,) = _steps(_machine(), heard={"a": NOW - 200})
+    assert "silent" in silent.why
+    idle = _machine(busy_at=NOW - 661, age=5000)
+    assert "idle" in _steps(idle)[0].why
+    assert _steps(idle, busy={"a"}) == []
+    assert _steps(_machine(busy_at=NOW - 650, age=5000)) == []
+
+
+def test_a_server_that_was_away_gives_those_it_missed_their_time():
+    assert _steps(_machine(), heard={"a": NOW - 5000}, since=NOW - 100) == []
+    assert len(_steps(_machine(), heard={"a": NOW - 5000}, since=NOW - 200)) == 1
+    assert _steps(_machine(worker=None, age=5000), since=NOW - 100) == []
+    assert len(_steps(_machine(worker=None, age=5000), since=NOW - 200)) == 1
+
+
+def test_one_that_was_told_to_leave_is_told_again_until_it_is_gone():
+    leaving = _machine(leaving="it was idle")
+    assert _steps(leaving) == [Step("leave", leaving.name, "it was idle")]
+    assert _steps(leaving, seen={}) == [Step("ended", leaving.name, "it was idle")]
+
+
+def test_what_no_row_knows_is_removed_unless_it_is_stopped():
+    seen = {"gpugen-x": RUNNING, "gpugen-y": ENDED}
+    assert _kinds(seen=seen) == [("stray", "gpugen-x")]
+
+
+def test_of_too_many_the_one_idle_for_longest_goes_and_a_busy_one_last():
+    busy = _machine("a", busy_at=NOW)
+    idle, idler = _machine("b", busy_at=NOW - 50), _machine("c", busy_at=NOW - 100)
+    assert _kinds(busy, idle, idler, busy={"a"}) == [("leave", "gpugen-c")]
+    assert _kinds(busy, idle, idler, busy={"a", "b", "c"}) == [("leave", "gpugen-c")]
+
+
+def test_what_was_not_needed_within_the_window_goes_once_it_is_idle():
+    busy, idle, new = _machine("a"), _machine("b", busy_at=NOW - 50), _machine("c", worker=None)
+    rules = Rules(max_workers=5)
+    assert _kinds(busy, idle, new, rules=rules, busy={"a"}, wanted=1) == [("leave", "gpugen-b")]
+    assert _kinds(busy, idle, new, rules=rules, busy={"a"}, wanted=3) == []
