@@ -6,7 +6,18 @@ import importlib
 import platform
 import sys
 
-NAMES = ("startup", "latency", "queue", "peers", "fanout", "eventpath", "overhead", "preview", "notebook")
+NAMES = (
+    "startup",
+    "latency",
+    "queue",
+    "peers",
+    "fanout",
+    "eventpath",
+    "overhead",
+    "preview",
+    "notebook",
+    "coldstart",
+)
 
 
 def main() -> int:

@@ -24,8 +24,10 @@ class RunningServer:
 
 
 @contextmanager
-def server(folder: Path, *, synchronous: str = "FULL", **settings: str) -> Iterator[RunningServer]:
-    """A server on a free port with its data in `folder`, no autoscaler, and other `settings`."""
+def server(
+    folder: Path, *, synchronous: str = "FULL", autoscaler: str = "none", **settings: str
+) -> Iterator[RunningServer]:
+    """A server on a free port with its data in `folder`, and other `settings`."""
     more = {f"GPUGEN_{name.upper()}": value for name, value in settings.items()}
     environ = _environ(folder, synchronous) | more
     ready = folder / "ready.json"
@@ -37,7 +39,7 @@ def server(folder: Path, *, synchronous: str = "FULL", **settings: str) -> Itera
             "--port",
             "0",
             "--autoscaler",
-            "none",
+            autoscaler,
             "--ready-file",
             str(ready),
         ],
