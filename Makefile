@@ -86,7 +86,7 @@ chaos: $(VENV)/.dev
 	@$(PY) -m pytest -q -s -m chaos $(PYTEST_ARGS)
 
 audit: $(VENV)/.audit
-	@$(PY) -m pip_audit --requirement constraints.txt --no-deps --disable-pip
+	@$(PY) -m pip_audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 # In an environment of its own, as it is a tool that nothing else needs.
 deploy-requirements:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
 
+from gpugen.followed import Followed
 from gpugen_protocol.errors import GpugenError
-
-if TYPE_CHECKING:
-    from gpugen.subcommands import Followed
 
 
 class Background:

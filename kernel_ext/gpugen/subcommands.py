@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from IPython.core.error import UsageError
 
@@ -13,32 +12,13 @@ from gpugen import listings, replay
 from gpugen.background import Background
 from gpugen.client import Client, Task
 from gpugen.commands import Command, is_group, is_id
+from gpugen.followed import Followed
 from gpugen.result import Result
 from gpugen.status import Status
 from gpugen.words import headline, outcome, settings
 from gpugen_protocol.errors import GpugenError
 
 _MAX_KEPT = 20  # tasks sent off that nobody has waited for yet
-
-
-class Followed(Protocol):
-    """What can be shown in a cell to its end: a task, or all the tasks of a grid."""
-
-    @property
-    def id(self) -> str:
-        """The name it is waited for by."""
-
-    def open(self, *, waits: bool) -> None:
-        """Show it; in the thread of the cell."""
-
-    def pump(self, until: Callable[[], bool] = ...) -> bool:
-        """Take events and show them until it is finished (True) or `until` says so."""
-
-    def follow(self) -> object:
-        """Show it to its end."""
-
-    def conclude(self) -> object:
-        """Replace the view by what stays."""
 
 
 class Subcommands:

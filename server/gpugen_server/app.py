@@ -22,7 +22,8 @@ from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 from gpugen_server.housekeeping import Housekeeping
 from gpugen_server.images.decoders import Decoders
-from gpugen_server.images.storage import Storage, open_storage
+from gpugen_server.images.storage import Storage
+from gpugen_server.images.stores import open_storage
 from gpugen_server.outlook import Outlook
 from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings

@@ -62,8 +62,9 @@ class Job:
         except Interrupted:
             return CANCELED
         except DrawingFailed as error:
-            log.warning("Task %s failed: %s %s", hold.lease.task.id, error.message, error.hint)
-            return error.report()
+            failure = error.report()  # cleaned: a name of a file may be no text
+            log.warning("Task %s failed: %s %s", hold.lease.task.id, failure.message, failure.hint)
+            return failure
         except GpugenError as error:
             return _refused(hold, error)
         except Exception as error:

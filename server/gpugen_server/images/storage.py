@@ -1,12 +1,10 @@
-"""What a store of images does, and which one a URL names. Everything here blocks: call it on a thread."""
+"""What a store of images does. Everything here blocks: call it on a thread."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from gpugen_protocol.worker import Upload
-from gpugen_server.settings import Settings
 
 LINK_SECONDS = 300.0  # how long a signed address holds
 SETTLED_SECONDS = 3600.0  # after which an image has its row in the database or never gets one
@@ -67,19 +65,3 @@ class Storage(Protocol):
 
     def settled(self, folder: str) -> list[str]:
         """The names in `folder` that nobody is still about to make an image of a task."""
-
-
-def open_storage(settings: Settings) -> Storage:
-    """The store that the settings name.
-
-    Raises:
-        MissingExtra: it is a bucket, and the library for it is not installed.
-        Misconfigured: there are no credentials for it.
-    """
-    if urlsplit(settings.storage_url).scheme == "gs":
-        from gpugen_server.images.bucket import open_bucket
-
-        return open_bucket(settings.storage_url)
-    from gpugen_server.images.directory import Directory
-
-    return Directory(settings.images)

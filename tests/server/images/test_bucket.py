@@ -9,7 +9,7 @@ from tests.gcs import credentials
 from gpugen_client import bucket as uploads
 from gpugen_protocol.errors import BodyTooLarge, InvalidImage, Misconfigured, NotFound, Unavailable
 from gpugen_server.images import bucket as buckets
-from gpugen_server.images import storage
+from gpugen_server.images import stores
 from gpugen_server.images.bucket import Bucket
 from gpugen_server.images.signing import Signer
 from gpugen_server.images.storage import Slot
@@ -138,5 +138,5 @@ def test_a_url_names_its_store(tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr(buckets, "open_bucket", opened.append)
     for url in ("gs://bucket", "gs://bucket/some/prefix", tmp_path.as_uri()):
-        storage.open_storage(read({"storage_url": url}, {"GPUGEN_DATA_DIR": str(tmp_path)}))
+        stores.open_storage(read({"storage_url": url}, {"GPUGEN_DATA_DIR": str(tmp_path)}))
     assert opened == ["gs://bucket", "gs://bucket/some/prefix"]
