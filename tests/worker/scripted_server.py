@@ -198,6 +198,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_PUT = do_POST
 
+    def do_GET(self) -> None:
+        self._send(200 if self.path == "/healthz" else 404, b"")
+
     def _route(self, body: bytes) -> Any:
         state = self.server_state
         token = self.headers["Authorization"].removeprefix("Bearer ")
