@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ INSTALLED = Path(_WHEEL.origin).parent / "pginstall"
 NOBODY = "nobody"  # PostgreSQL refuses to run as root
 # No test is about power loss; what is tested is tested without waiting for the disk.
 FAST = ("fsync=off", "full_page_writes=off", "max_connections=150")
+FULL_AT = 17 * 2**20  # longer than the 16 MiB of each file of the log of writes
 CARELESS = ("synchronous_commit=off",)  # what was acknowledged last is lost when it is killed
 
 
@@ -74,6 +76,18 @@ class Postgres:
             assert time.monotonic() < deadline, self._log.read_text()
             time.sleep(0.02)
 
+    @contextlib.contextmanager
+    def full(self) -> Iterator[None]:
+        """Meanwhile its disk is full for every table of FULL_AT bytes; its log of writes still has room.
+
+        It is the kernel that refuses to let them grow, as for a quota that is used up.
+        """
+        self._limit_files(str(FULL_AT))
+        try:
+            yield
+        finally:
+            self._limit_files("unlimited")
+
     def kill(self) -> None:
         """SIGKILL to all of its processes, which then forget what they have not written."""
         assert self._process is not None
@@ -103,6 +117,18 @@ class Postgres:
     def drop(self, name: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def _limit_files(self, size: str) -> None:
+        """For the server and its connections; those that come later have it from the server.
+
+        By a program that runs as the same user: even root may lack the right to limit another's processes.
+        """
+        assert self._process is not None
+        main = psutil.Process(self._process.pid)
+        for process in (main, *main.children()):
+            command = ["prlimit", f"--pid={process.pid}", f"--fsize={size}:"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, **self._as)
+            assert done.returncode == 0 or not process.is_running(), done.stderr
 
     def _answers(self) -> bool:
         try:

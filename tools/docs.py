@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from gpugen_protocol.errors import GpugenError, error_classes
+from gpugen_protocol.failures import MEANINGS
 from gpugen_server.web.openapi import describe
 from gpugen_server.web.routes import ROUTES
 
@@ -18,10 +19,18 @@ Every error has a stable `code`; programs rely on it, and never on the words. Ov
 sentence for the case in `detail`, what to do next in `hint`, and for bad input the refused fields in
 `errors`. In Python the same error is the class, below `gpugen.GpugenError`.
 
-Written by `make docs` from `gpugen_protocol/errors.py`.
+Written by `make docs` from `gpugen_protocol/errors.py` and `failures.py`.
 
 | code | HTTP | class | meaning |
 |---|---|---|---|
+"""
+FAILURES_HEAD = """
+## Why a task failed
+
+The `error.code` of a task whose state is `failed`; `error.message` and `error.hint` say more of the case.
+
+| code | meaning |
+|---|---|
 """
 
 
@@ -31,9 +40,10 @@ def pages() -> dict[Path, str]:
 
 
 def errors_page() -> str:
-    """The table of all errors, those that travel first, each group by status and code."""
+    """The table of all errors, those that travel first, each group by status and code; tasks' failures."""
     ordered = sorted(error_classes().items(), key=lambda item: (item[1].status, item[0]))
-    return HEAD + "".join(_row(code, cls) for code, cls in ordered)
+    failures = "".join(f"| `{code}` | {meaning} |\n" for code, meaning in sorted(MEANINGS.items()))
+    return HEAD + "".join(_row(code, cls) for code, cls in ordered) + FAILURES_HEAD + failures
 
 
 def _row(code: str, cls: type[GpugenError]) -> str:

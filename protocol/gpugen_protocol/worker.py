@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gpugen_protocol.events import Report
+from gpugen_protocol.failures import FailureCode
 from gpugen_protocol.request import ModelName, ResolvedRequest
 
 PROTOCOL_VERSION = 2  # raised when an older worker can no longer be served
@@ -15,20 +16,6 @@ ShortText = Annotated[str, Meta(max_length=200)]
 VIA_HEADER = "Gpugen-Via"  # of a request for an image: `server` wants the bytes and no redirect to a bucket
 REVISION_HEADER = "Gpugen-Revision"  # of an upload: which weights of the model have drawn it
 MAX_REPORTS = 200  # in one post
-
-FailureCode = Literal[
-    "canceled",
-    "error",
-    "invalid_image",
-    "model_gated",
-    "model_incomplete",
-    "model_missing",
-    "model_not_safetensors",
-    "not_supported",
-    "out_of_memory",
-    "storage_full",
-    "timeout",
-]
 
 
 class SessionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

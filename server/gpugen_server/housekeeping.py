@@ -17,6 +17,7 @@ from gpugen_server.settings import Settings
 from gpugen_server.web.services import Services
 
 NAME = "housekeeping"
+_HAND_ON = 1.0  # seconds that a server which stops has for it
 PRUNE_SECONDS = 60.0  # between two looks for what is too old
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,8 @@ class Housekeeping:
         await asyncio.gather(*self._work, return_exceptions=True)
         if self._work:
             try:
-                await self._database.run(self._duty.hand_on)
+                async with asyncio.timeout(_HAND_ON):
+                    await self._database.run(self._duty.hand_on)
             except Exception as error:  # the duty ends by itself soon
                 Complaints(log).log("the duty could not be handed on", error)
 

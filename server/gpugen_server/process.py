@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -40,7 +41,7 @@ logger = structlog.get_logger(__name__)
 
 
 def run(flags: Mapping[str, Any], environ: Mapping[str, str], ready_file: Path | None) -> None:
-    """Serve until a signal comes, or a private server is idle.
+    """Serve until a signal comes, or a private server is idle; then this process ends, with code 0.
 
     Raises:
         GpugenError: it cannot serve; the sentence says why and what to do.
@@ -53,6 +54,20 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str], ready_file: Path |
     data_directory.prepare(settings)
     with data_directory.held(settings), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(settings, environ, ready_file))
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """End the process, now that everything is closed.
+
+    Python's own way out goes through all of its memory once more. That is long on a busy machine, and then no
+    thread runs any more that could cut it short, as LONGEST_STOP wants.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(0)
 
 
 def _private(flags: Mapping[str, Any]) -> dict[str, Any]:

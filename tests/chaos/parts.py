@@ -80,12 +80,13 @@ class Part:
             assert self.process is not None
             self.process.send_signal(number)
 
-    def stop(self, seconds: float) -> None:
-        """Ask it to end, and wait until it has."""
+    def stop(self, seconds: float) -> int:
+        """Ask it to end; gives its exit code."""
         assert self.process is not None
         self.process.terminate()
-        self.process.wait(seconds)
+        code = self.process.wait(seconds)
         self.process = None
+        return code
 
 
 class ServerPart(Part):

@@ -18,7 +18,7 @@ from gpugen_server.database import Database
 from gpugen_server.images import accept
 from gpugen_server.images.accept import Arrival
 from gpugen_server.images.codec import Encoded
-from gpugen_server.queue import cancel, claim, finish, lease, search, submit, workers
+from gpugen_server.queue import cancel, claim, finish, ids, lease, search, submit, workers
 from gpugen_server.queue.claim import Claimer
 from gpugen_server.queue.limits import Limits
 from gpugen_server.queue.submit import Submission
@@ -37,7 +37,7 @@ class Queue:
         self.worker = self.new_worker()
 
     def new_worker(self, *models: str, user: str = "workers", **fields: Any) -> str:
-        request = SessionRequest(name="w", models=models, version="0.1.0", **fields)
+        request = SessionRequest(**{"name": ids.ulid(), "models": models, "version": "0.1.0", **fields})
         return self.call(workers.register, request, user)
 
     def try_submit(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gpugen_protocol.events import LogLevel, Phase
+from gpugen_protocol.failures import FailureCode
 from gpugen_protocol.request import ResolvedRequest
-from gpugen_protocol.worker import Failure, FailureCode
+from gpugen_protocol.worker import Failure
 from gpugen_worker.text import sendable
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from gpugen_protocol.errors import GpugenError, InvalidImage, LeaseLost, StorageFull, describe
-from gpugen_protocol.worker import ClaimRequest, Completion, Failure, FailureCode, Lease
+from gpugen_protocol.failures import FailureCode
+from gpugen_protocol.worker import ClaimRequest, Completion, Failure, Lease
 from gpugen_worker import starts
 from gpugen_worker.backoff import Backoff
 from gpugen_worker.generator import NOISE, DrawingFailed, Generator, Interrupted, Start, revision_of

@@ -28,6 +28,8 @@ _LIMITS = {
 _MIGRATION_LOCK = 7_014_823_091  # any number, the same in every gpugen
 _RACE = frozenset({"40001", "40P01"})  # serialization failure, deadlock: the other one went first
 _FULL = frozenset({"53100"})  # disk full
+# The parts of PostgreSQL that make a file longer: a quota that is used up has no SQLSTATE of its own.
+_GROWING = frozenset({"mdextend", "mdzeroextend"})
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +126,7 @@ class Postgres:
     def explain(self, error: BaseException) -> GpugenError:
         """As `Engine.explain`. What the driver says names hosts and users: that is for the log alone."""
         self._log(" ".join(str(_first(error)).split()))
-        if _state(error) in _FULL:
+        if _state(error) in _FULL or _source(error) in _GROWING:
             return StorageFull("The database cannot grow.", hint="Free space on PostgreSQL's disk.")
         return Unavailable(
             "The database does not answer.",
@@ -146,13 +148,21 @@ class Postgres:
 
 
 def _state(error: BaseException) -> str:
-    """The SQLSTATE, which the driver's error behind peewee's carries."""
+    """The SQLSTATE; empty if the error is none of the server's."""
+    return str(getattr(_driver_error(error), "sqlstate", ""))
+
+
+def _source(error: BaseException) -> str:
+    """The function of PostgreSQL's that complains, whose name is the same in every language."""
+    return str(getattr(getattr(_driver_error(error), "diag", None), "source_function", ""))
+
+
+def _driver_error(error: BaseException) -> BaseException | None:
+    """The server's complaint, which peewee's error hides."""
     cause: BaseException | None = error
-    while cause is not None:
-        if state := getattr(cause, "sqlstate", None):
-            return str(state)
+    while cause is not None and not getattr(cause, "sqlstate", None):
         cause = cause.__cause__ or cause.__context__
-    return ""
+    return cause
 
 
 def _first(error: BaseException) -> BaseException:

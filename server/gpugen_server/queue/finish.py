@@ -33,6 +33,11 @@ UPDATE tasks SET
   released = released + ?, ended_lease = lease, ended_as = ?, lease = NULL, lease_until = NULL
 WHERE num = ? AND lease = ? AND state = 'running'
 """
+_GIVEN_BACK = TaskFailure(
+    code="given_back",
+    message=f"Its workers gave it back more than {leases.MOST_RELEASES} times, and nobody finished it.",
+    hint="It may take longer than any worker stays: retry it with fewer steps or images, or a smaller one.",
+)
 
 
 class Ending(Struct, frozen=True):
@@ -95,7 +100,7 @@ def fail(store: Store, lease: str, worker: str, failure: Failure) -> None:
 
 
 def release(store: Store, lease: str, worker: str, reason: str) -> None:
-    """The worker gives the task back; this does not count against the task.
+    """The worker gives the task back; this does not count against the task (`Held.attempts_left`).
 
     Raises:
         LeaseLost: the lease is not the current one.
@@ -105,6 +110,8 @@ def release(store: Store, lease: str, worker: str, reason: str) -> None:
         return
     if held.cancel:
         end(store, held, Ending("canceled", "release", "canceled"))
+    elif not held.attempts_left:
+        end(store, held, Ending("failed", "release", _GIVEN_BACK.message, _GIVEN_BACK))
     else:
         why = f" ({foreign.clean(reason)})" if reason else ""
         requeue(store, held, "release", f"given back by its worker{why}; waiting for another")

@@ -12,6 +12,7 @@ from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import ids
 
+MOST_RELEASES = 100  # of one task that do not count against it
 RENEWED = 1 / 30  # of its length a lease must be old before it is renewed
 _HELD = """
 SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request FROM tasks
@@ -38,8 +39,13 @@ class Held(NamedTuple):
 
     @property
     def attempts_left(self) -> bool:
-        """Whether the task may be tried once more; attempts that were given back do not count."""
-        return self.attempt - self.released < self.max_attempts
+        """Whether the task may be tried once more.
+
+        Attempts that were given back do not count, unless that goes on without end: a machine that is taken
+        away again and again is no fault of the task, but one that a hundred machines could not finish keeps
+        the hundred and first from others.
+        """
+        return self.attempt - min(self.released, MOST_RELEASES) < self.max_attempts
 
 
 def hold(store: Store, lease: str, worker: str) -> Held:

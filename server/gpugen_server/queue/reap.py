@@ -5,12 +5,12 @@ from __future__ import annotations
 from gpugen_protocol.task import TaskFailure
 from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
-from gpugen_server.queue import finish
+from gpugen_server.queue import finish, workers
 from gpugen_server.queue.finish import Ending
 from gpugen_server.queue.lease import Held
 
 _EXPIRED = """
-SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request, lease
+SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request, lease, worker
 FROM tasks WHERE state = 'running' AND lease_until < ? ORDER BY lease_until, num LIMIT 100
 """
 
@@ -18,9 +18,11 @@ FROM tasks WHERE state = 'running' AND lease_until < ? ORDER BY lease_until, num
 def reap(store: Store) -> int:
     """End every lease that ran out; gives how many."""
     expired = store.rows(_EXPIRED + store.lock_free, store.now)
-    for num, task, owner, attempt, released, max_attempts, until, cancel, request, lease in expired:
+    for num, task, owner, attempt, released, max_attempts, until, cancel, request, lease, worker in expired:
         key = TaskKey(num, task, owner)
         _end(store, Held(lease, key, attempt, released, max_attempts, until, bool(cancel), request))
+        if worker is not None:  # else its token was revoked
+            workers.note_failure(store, worker, num, "lost")
     return len(expired)
 
 

@@ -7,7 +7,7 @@ import hashlib
 from msgspec import Struct
 
 from gpugen_protocol import wire
-from gpugen_protocol.errors import IdempotencyConflict
+from gpugen_protocol.errors import GpugenError, IdempotencyConflict
 from gpugen_protocol.events import PhaseEvent, StateEvent
 from gpugen_protocol.request import ResolvedRequest, TaskRequest
 from gpugen_server.database import Store
@@ -43,6 +43,7 @@ class Submission(Struct, frozen=True, kw_only=True):
         resolved: the same with every blank filled.
         memory: bytes of memory a worker needs for it; 0: not known.
         key: the Idempotency-Key, unique within the user.
+        refusal: why the user may not have a new task now; the one that `key` names already is answered.
     """
 
     user: str
@@ -52,6 +53,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     memory: int = 0
     key: str | None = None
     retry_of: str | None = None
+    refusal: GpugenError | None = None
 
     @property
     def priority(self) -> int:
@@ -79,12 +81,14 @@ def submit(
     Raises:
         IdempotencyConflict: the key was used with another request.
         InvalidRequest: it starts from an image that is not there.
-        TooManyTasks: a cap is reached.
+        TooManyTasks: a cap is reached; or what `submission.refusal` says.
     """
     store.alone(f"submits of {submission.user}")  # two at once could get the same turn, or use one key twice
     known = _find(store, submission) if submission.key else None
     if known is not None:
         return known, False
+    if submission.refusal is not None:
+        raise submission.refusal
     limits.check(store, submission.user)
     turn = order.turn(_lane(store, submission), submission.priority)
     wait = _outlook(store, submission, turn, live_after)

@@ -23,6 +23,10 @@ MOST_FAILURES = 3  # in a row; then a worker is set aside
 _ASIDE_SECONDS = 60.0  # for the first time; twice as long after each further failure
 _LONGEST_ASIDE = 1800.0
 _NOT_ITS_FAULT = frozenset({"canceled", "not_supported"})
+_FORMERLY = """
+SELECT failures, failed_task, set_aside_until FROM workers
+WHERE seen_at > ? AND owner = ? AND name = ? ORDER BY id DESC LIMIT 1
+"""
 
 
 class Ability(Struct, frozen=True):
@@ -70,12 +74,17 @@ class LiveWorker(Struct, frozen=True):
 
 
 def register(store: Store, request: SessionRequest, user: str) -> str:
-    """Note a new worker, forget those long gone; gives its id."""
+    """Note a new worker, forget those long gone; gives its id.
+
+    What one of that name and user failed at before is held against it: it may have crashed and come back.
+    """
     store.change("DELETE FROM workers WHERE seen_at < ?", store.now - KEPT_SECONDS)
-    worker = ids.ulid()
+    worker, name = ids.ulid(), foreign.clean(request.name)
+    formerly = store.row(_FORMERLY, store.now - SHOWN_SECONDS, user, name)
+    failures, failed_task, aside = formerly or (0, None, None)
     WorkerRow.insert(
         id=worker,
-        name=foreign.clean(request.name),
+        name=name,
         models=wire.encode(request.models).decode(),
         memory_bytes=min(request.memory_bytes, _LARGEST),
         max_pixels=min(request.max_pixels, _LARGEST),
@@ -85,6 +94,9 @@ def register(store: Store, request: SessionRequest, user: str) -> str:
         owner=user,
         started_at=store.now,
         seen_at=store.now,
+        failures=failures,
+        failed_task=failed_task,
+        set_aside_until=aside,
     ).execute(store.database)
     return worker
 
@@ -137,6 +149,7 @@ def note_success(store: Store, worker: str) -> None:
 def note_failure(store: Store, worker: str, task: int, code: str) -> None:
     """An attempt of `worker` at `task` failed; after MOST_FAILURES tasks in a row it is set aside.
 
+    `code` is what it said, `lost` if it said nothing more.
     One task that fails again and again says nothing about the worker: it counts once.
     """
     if code in _NOT_ITS_FAULT:

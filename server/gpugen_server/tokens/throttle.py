@@ -37,6 +37,11 @@ class Throttle:
         self._due[_subject(key)] = max(self._due.get(_subject(key), 0.0), time.monotonic()) + self._interval
         return 0.0
 
+    def give_back(self, key: str) -> None:
+        """Take the last one of `key` for not had."""
+        if due := self._due.get(_subject(key)):
+            self._due[_subject(key)] = due - self._interval
+
     def _sweep(self) -> None:
         """Forget who has waited enough; should that be nobody, forget all."""
         now = time.monotonic()

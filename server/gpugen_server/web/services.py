@@ -72,20 +72,23 @@ class Services:
         """The moment (seconds since the epoch) after which a worker was heard of, if it is alive."""
         return self.database.now() - LIVE_BEATS * self.settings.heartbeat_seconds
 
-    def check_takes_tasks(self, user: str) -> None:
-        """Call this right before a task of `user` is written, with nothing to wait for in between.
+    def check_takes_tasks(self) -> None:
+        """Call this right before a task is written, with nothing to wait for in between.
 
         Raises:
             Unavailable: the server is about to end.
-            TooManyRequests: `user` submits too fast.
         """
         if self.refusing_tasks:
             raise Unavailable("The server is about to end, for nobody used it.", retry_after=1.0)
+
+    def count_submit(self, user: str) -> TooManyRequests | None:
+        """Count a task of `user`; what to refuse it with if it comes too soon after those before."""
         wait = self.submits.take(user)
-        if wait:
-            raise TooManyRequests(
-                f"You submit more than {self.settings.submits_per_minute:,} tasks a minute.", retry_after=wait
-            )
+        if not wait:
+            return None
+        return TooManyRequests(
+            f"You submit more than {self.settings.submits_per_minute:,} tasks a minute.", retry_after=wait
+        )
 
     def enter(self) -> None:
         """A request is being answered."""

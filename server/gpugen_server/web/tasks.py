@@ -48,10 +48,13 @@ class Tasks(Handler):
             max_attempts=self.services.settings.max_attempts,
             memory=self.services.registry.get(resolved.model).memory_for(resolved),
             key=self._key(),
+            refusal=self.services.count_submit(self.principal.user),
         )
         live_after = self.services.live_after()
-        self.services.check_takes_tasks(self.principal.user)
+        self.services.check_takes_tasks()
         task, new = await self.services.database.run(_submit, submission, live_after, self.services.limits)
+        if not new and submission.refusal is None:
+            self.services.submits.give_back(self.principal.user)
         self.set_header("Location", f"{self.request.path}/{task.id}")
         self.answer(task, 201 if new else 200)
 
@@ -116,7 +119,9 @@ class TaskRetry(Handler):
         services, owner = self.services, self.principal.owner
         live_after = services.live_after()
         terms = Terms(services.registry, services.settings.max_attempts, live_after, services.limits)
-        services.check_takes_tasks(self.principal.user)
+        if refusal := services.count_submit(self.principal.user):
+            raise refusal
+        services.check_takes_tasks()
         new = await services.database.run(retry.retry, id, owner, terms)
         self.answer(await services.database.run(search.get, new, owner, live_after), 201)
 

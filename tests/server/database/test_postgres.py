@@ -1,6 +1,7 @@
 """What only PostgreSQL has: connections that write at once, break or are refused, and a clock of its own."""
 
 import logging
+import shutil
 import sys
 import tempfile
 import threading
@@ -13,7 +14,7 @@ import pytest
 import requests
 from tests.postgres import Postgres
 
-from gpugen_protocol.errors import MissingExtra, Unavailable
+from gpugen_protocol.errors import MissingExtra, StorageFull, Unavailable
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Completion
 from gpugen_server.database import Database, schema
@@ -222,6 +223,28 @@ def test_two_upgrades_at_once_take_every_step_once(postgres):
         postgres.drop("upgraded")
 
 
+@pytest.mark.skipif(not shutil.which("prlimit"), reason="only Linux can limit the files of a running process")
+def test_a_full_disk_refuses_what_writes_lets_read_and_heals_without_a_restart(
+    make_server, postgres, postgres_url, png
+):
+    server = make_server(database_url=postgres_url)
+    tasks, worker = server.tasks(), server.worker()
+    before = tasks.submit(CAT)
+    (lease,) = worker.claim(NOW)
+    worker.upload(lease.id, 0, png(64, 64))
+    with postgres.full():
+        _fill(postgres_url)
+        with pytest.raises(StorageFull):
+            tasks.submit(CAT)
+        with pytest.raises(StorageFull):
+            worker.complete(lease.id, Completion())
+        assert [task.id for task in tasks.list().tasks] == [before.id]
+    assert worker.complete(lease.id, Completion()) == ()
+    after = tasks.submit(CAT)
+    states = {task.id: task.state for task in tasks.list().tasks}
+    assert states == {before.id: "succeeded", after.id: "queued"}
+
+
 @pytest.mark.chaos
 def test_postgresql_killed_and_started_again_under_a_server_loses_nothing(
     own_postgres, make_server, wait_until, png
@@ -263,6 +286,22 @@ def _claim_on_its_own_connection(queue):
         return queue.claim()
     finally:
         queue.database.disconnect()
+
+
+def _fill(url):
+    """Write into the table of events until nothing more goes in, however small it is."""
+    rows = (
+        "INSERT INTO events (task_num, seq, body)"
+        " SELECT 0, coalesce((SELECT max(seq) FROM events), 0) + number, decode(repeat('00', %s), 'hex')"
+        " FROM generate_series(1, %s) AS number"
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE events ALTER body SET STORAGE PLAIN")
+        connection.execute(rows, (10, 200))  # so that the page in use is full
+        for size, count in ((8000, 500), (8000, 1), (10, 1)):  # one row of 8,000 bytes fills a page
+            with pytest.raises(psycopg.Error, match="could not extend file"):
+                while True:
+                    connection.execute(rows, (size, count))
 
 
 def _waits_for_a_lock(queue):

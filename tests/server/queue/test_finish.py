@@ -92,6 +92,17 @@ def test_a_released_task_goes_back_to_its_place_and_loses_no_attempt(queue):
     assert queue.state(first) == "failed"
 
 
+def test_a_task_that_is_given_back_without_end_fails_at_last(queue):
+    task = queue.submit()
+    queue.call(lambda store: store.change("UPDATE tasks SET attempt = 100, released = 100"))
+    for _ in range(2):
+        queue.release(queue.claim().id)
+        assert queue.state(task) == "queued"
+    queue.release(queue.claim().id)
+    assert queue.get(task).error.code == "given_back"
+    assert queue.claim() is None
+
+
 @pytest.mark.parametrize("end", ["complete", "fail", "release"])
 def test_a_task_asked_to_stop_ends_canceled_however_it_ends(queue, end):
     lease = queue.submit_and_claim()

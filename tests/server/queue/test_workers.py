@@ -4,7 +4,7 @@ from gpugen_protocol.worker import Failure
 from gpugen_server.images import accept
 from gpugen_server.images.accept import Arrival
 from gpugen_server.images.codec import Encoded
-from gpugen_server.queue import finish, workers
+from gpugen_server.queue import finish, reap, workers
 
 PICTURE = Encoded(b"png", "sha", "s")
 
@@ -86,6 +86,32 @@ def test_a_worker_that_fails_at_three_tasks_in_a_row_is_set_aside_for_a_while(qu
         - time.time()
     )
     assert 100 < left < 130  # longer each time
+
+
+def lose(queue, worker):
+    """`worker` dies with a task in its hands that nobody could draw."""
+    queue.submit()
+    lease = queue.claim(worker)
+    queue.call(lambda store: store.change("UPDATE tasks SET max_attempts = 1 WHERE id = ?", lease.task.id))
+    queue.expire(lease.id)
+    queue.call(reap.reap)
+
+
+def test_a_worker_that_crashes_and_comes_back_each_time_is_set_aside_as_well(queue):
+    for _ in range(workers.MOST_FAILURES):
+        lose(queue, queue.new_worker(name="crashing"))
+    queue.submit()
+    assert queue.claim(queue.new_worker(name="crashing")) is None
+    assert queue.claim(queue.new_worker(name="crashing", user="another")) is not None
+
+
+def test_the_task_that_kills_it_counts_once_for_a_worker_that_comes_back(queue):
+    queue.submit()
+    for _ in range(3):
+        lease = queue.claim(queue.new_worker(name="killed"))
+        queue.expire(lease.id)
+    queue.submit()
+    assert queue.claim(queue.new_worker(name="killed")) is not None
 
 
 def test_a_success_clears_its_name(queue):

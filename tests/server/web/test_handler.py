@@ -172,6 +172,21 @@ def test_a_user_who_submits_too_fast_is_told_when_to_go_on_and_others_are_not_he
     assert submit(server.make_token("user", "ann")).status_code == 201
 
 
+def test_a_submit_that_is_sent_again_is_answered_however_many_came_before_and_counts_for_none(make_server):
+    server = make_server(submits_per_minute=2)
+
+    def submit(key):
+        headers = {"Authorization": f"Bearer {server.user_token}", "Idempotency-Key": key}
+        return requests.post(f"{server.url}/api/v1/tasks", json={"prompt": "a"}, headers=headers, timeout=10)
+
+    keys = ["first", "first", "first", "second", "third", "first", "fourth"]
+    answers = [submit(key) for key in keys]
+    assert [answer.status_code for answer in answers] == [201, 200, 200, 201, 429, 200, 429]
+    assert (
+        len({answer.json()["id"] for key, answer in zip(keys, answers, strict=True) if key == "first"}) == 1
+    )
+
+
 def test_behind_a_proxy_the_callers_are_told_apart_by_its_word_alone(make_server):
     server = make_server(proxies="127.0.0.1")
 
