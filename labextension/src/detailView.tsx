@@ -53,7 +53,7 @@ function Detail({ context, task }: { context: IContext; task: ITask }): React.JS
       {task.images.length > 1 && <Chooser context={context} task={task} chosen={image} choose={choose} />}
       <p className="gpugen-panel-detail-prompt">{prompt}</p>
       {negative_prompt && <p className="gpugen-panel-hint">{trans.__('not: %1', negative_prompt)}</p>}
-      <p className="gpugen-panel-hint">{recipeText(task)}</p>
+      <p className="gpugen-panel-hint">{recipeText(task, trans)}</p>
       <p className={`gpugen-panel-mod-${task.state}`}>{status}</p>
       {task.error?.hint && <p className="gpugen-panel-hint">{task.error.hint}</p>}
       {!isFinished(task) && <Bar name={prompt} fraction={fraction(task)} text={status} />}
@@ -119,7 +119,7 @@ function Actions(shown: IShown): React.JSX.Element {
   };
   return (
     <>
-      <div className="gpugen-panel-buttons">
+      <div className="gpugen-panel-actions">
         <Button
           label={trans.__('Insert cell')}
           title={trans.__('Insert the %1 cell that draws this again', '%%gpugen')}

@@ -22,64 +22,86 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** What goes on in an unfinished task, or how a finished one ended. */
+/** What goes on in an unfinished task, or how a finished one ended: all that is known. */
 export function statusText(task: ITask, trans: TranslationBundle): string {
-  switch (task.state) {
-    case 'queued':
-      return queueText(task, trans);
-    case 'running':
-      return runningText(task, trans);
-    case 'succeeded':
-      return task.timings.total === null
-        ? trans.__('done')
-        : trans.__('done in %1', duration(task.timings.total));
-    case 'failed':
-      return task.error?.message ?? trans.__('failed');
-    case 'canceled':
-      return trans.__('canceled');
-  }
+  return [...statusParts(task, trans), timeLeft(task, trans)].filter(part => part).join(' · ');
 }
 
-/** Place in line, why it waits, and when it will be done, as far as each is known. */
-function queueText(task: ITask, trans: TranslationBundle): string {
-  const position = task.queue_position_text || (task.queue_position ?? '').toString();
-  const place = position ? trans.__('number %1 in line', position) : '';
-  const parts = [place, task.phase_text, etaText(task, trans)].filter(part => part);
-  return parts.join(' · ') || trans.__('waiting');
+/** The same in the few words that a narrow line has room for: of what the bar shows, the coarsest. */
+export function briefStatus(task: ITask, trans: TranslationBundle): string {
+  const [first, second] = statusParts(task, trans);
+  return task.state === 'queued' && second ? `${first} · ${second}` : first;
 }
 
 /** When it will be done, or nothing: an honest server does not always know. */
-export function etaText(task: ITask, trans: TranslationBundle): string {
-  return task.eta_seconds === null ? '' : trans.__('about %1 left', duration(task.eta_seconds));
+export function timeLeft(task: ITask, trans: TranslationBundle): string {
+  if (task.state === 'queued' && task.eta_seconds !== null) {
+    return trans.__('about %1 left', duration(task.eta_seconds));
+  }
+  if (task.state === 'running' && task.phase === 'drawing' && task.progress?.seconds_per_step) {
+    const { image, step, steps, seconds_per_step } = task.progress;
+    const left = (task.request.n - image) * steps - step;
+    return trans.__('%1 left', duration(left * seconds_per_step));
+  }
+  return '';
 }
 
-function runningText(task: ITask, trans: TranslationBundle): string {
+/** In the order of what one wants to know first. */
+function statusParts(task: ITask, trans: TranslationBundle): [string, ...string[]] {
+  switch (task.state) {
+    case 'queued':
+      return queueParts(task, trans);
+    case 'running':
+      return runningParts(task, trans);
+    case 'succeeded':
+      return [
+        task.timings.total === null ? trans.__('done') : trans.__('done in %1', duration(task.timings.total))
+      ];
+    case 'failed':
+      return [task.error?.message ?? trans.__('failed')];
+    case 'canceled':
+      return [trans.__('canceled')];
+  }
+}
+
+/** Place in line and why it waits, as far as each is known. */
+function queueParts(task: ITask, trans: TranslationBundle): [string, ...string[]] {
+  const position = task.queue_position_text || (task.queue_position ?? '').toString();
+  const place = position ? trans.__('number %1 in line', position) : '';
+  const [first, ...others] = [place, task.phase_text].filter(part => part);
+  return [first ?? trans.__('waiting'), ...others];
+}
+
+function runningParts(task: ITask, trans: TranslationBundle): [string, ...string[]] {
   if (task.phase === 'canceling') {
-    return trans.__('stopping');
+    return [trans.__('stopping')];
   }
   if (task.phase === 'drawing' && task.progress) {
-    return drawingText(task, task.progress, trans);
+    return drawingParts(task.request.n, task.progress, trans);
   }
-  return task.phase_text || task.phase;
+  return [task.phase_text || task.phase];
 }
 
-function drawingText(task: ITask, progress: IProgress, trans: TranslationBundle): string {
-  const { image, step, steps, seconds_per_step } = progress;
-  const { n } = task.request;
-  const left = (n - image) * steps - step;
-  return [
-    n > 1 ? trans.__('image %1 of %2', image + 1, n) : '',
-    trans.__('step %1 of %2', step, steps),
-    seconds_per_step === null ? '' : trans.__('%1 left', duration(left * seconds_per_step))
-  ]
-    .filter(part => part)
-    .join(' · ');
+function drawingParts(
+  n: number,
+  { image, step, steps }: IProgress,
+  trans: TranslationBundle
+): [string, ...string[]] {
+  const at = trans.__('step %1 of %2', step, steps);
+  return n > 1 ? [trans.__('image %1 of %2', image + 1, n), at] : [at];
 }
 
 /** The settings of a task in one line. */
-export function recipeText(task: ITask): string {
+export function recipeText(task: ITask, trans: TranslationBundle): string {
   const { model, width, height, steps, guidance, seed, scheduler } = task.request;
-  return `${model} · ${width}×${height} · ${steps} steps · guidance ${guidance} · ${scheduler} · seed ${seed}`;
+  return [
+    model,
+    `${width}×${height}`,
+    trans._n('%1 step', '%1 steps', steps),
+    trans.__('guidance %1', guidance),
+    scheduler,
+    trans.__('seed %1', seed)
+  ].join(' · ');
 }
 
 /** `1 running · 2 waiting`, or that nothing is. */

@@ -7,9 +7,9 @@ import type { IPicture } from './gallery';
 import { Notice } from './parts';
 import { VirtualList } from './virtualList';
 
-const TILE = 104; // CSS pixels, with the gap
+const NARROW = 96; // CSS pixels: the smallest side of a tile
+const GAP = 8; // as in style/index.css
 const TILE_PIXELS = 256;
-const NARROWEST = 3;
 
 export function GalleryView({ context }: { context: IContext }): React.JSX.Element {
   const { gallery, service, trans } = context;
@@ -39,7 +39,7 @@ function Search({ context: { gallery, service, trans } }: { context: IContext })
       <input
         type="search"
         aria-label={trans.__('Search prompts')}
-        placeholder={trans.__('Search prompts')}
+        placeholder={trans.__('Search')}
         value={q}
         onChange={event => {
           gallery.find(event.target.value, model);
@@ -71,17 +71,20 @@ interface ITilesProps {
 /** As many in a row as there is room for. */
 function Tiles({ context, pictures }: ITilesProps): React.JSX.Element {
   const box = React.useRef<HTMLDivElement>(null);
-  const columns = useColumns(box);
+  const { columns, side } = useGrid(box);
   const line = (index: number): readonly IPicture[] => pictures.slice(index * columns, (index + 1) * columns);
   return (
     <div className="gpugen-panel-tiles" ref={box}>
       <VirtualList
         count={Math.ceil(pictures.length / columns)}
-        rowHeight={TILE}
+        rowHeight={side + GAP}
         label={context.trans.__('Images, newest first')}
         rowKey={index => String(index)}
         row={index => (
-          <div className="gpugen-panel-tile-line" style={{ gridTemplateColumns: `repeat(${columns}, 1fr)` }}>
+          <div
+            className="gpugen-panel-tile-line"
+            style={{ gridTemplateColumns: `repeat(${columns}, 1fr)`, height: side }}
+          >
             {line(index).map(picture => (
               <Tile key={`${picture.task.id} ${picture.image.index}`} context={context} {...picture} />
             ))}
@@ -111,20 +114,30 @@ function Tile({ context, task, image }: { context: IContext } & IPicture): React
   );
 }
 
-function useColumns(box: React.RefObject<HTMLDivElement>): number {
-  const [columns, setColumns] = React.useState(NARROWEST);
+interface IGrid {
+  columns: number;
+  /** Of a tile, which is a square; CSS pixels. */
+  side: number;
+}
+
+function useGrid(box: React.RefObject<HTMLDivElement>): IGrid {
+  const [width, setWidth] = React.useState(2 * NARROW + GAP);
   React.useLayoutEffect(() => {
     const element = box.current;
     if (!element) {
       return;
     }
-    const observer = new ResizeObserver(() => {
-      setColumns(Math.max(1, Math.floor(element.clientWidth / TILE)));
-    });
+    const look = (): void => {
+      const list = element.firstElementChild ?? element;
+      setWidth(list.clientWidth); // without the scroll bar
+    };
+    look();
+    const observer = new ResizeObserver(look);
     observer.observe(element);
     return () => {
       observer.disconnect();
     };
   }, [box]);
-  return columns;
+  const columns = Math.max(1, Math.floor((width + GAP) / (NARROW + GAP)));
+  return { columns, side: Math.max(1, Math.floor((width - (columns - 1) * GAP) / columns)) };
 }

@@ -12,7 +12,16 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { Pictures } from './pictures';
 import { TaskStore } from './store';
 import { EventStream } from './stream';
-import { ApiError, asApiError, type IApi, isFinished, type ITask, type TaskEvent, type Wish } from './types';
+import {
+  ApiError,
+  asApiError,
+  type IApi,
+  isFinished,
+  type ITask,
+  type ITaskPage,
+  type TaskEvent,
+  type Wish
+} from './types';
 
 const PRESENCE_MS = 15_000;
 const CONNECTED_MS = 60_000; // the socket tells; this only mends what it might have lost
@@ -85,19 +94,21 @@ export class TaskModel {
     void this.poll.refresh();
   }
 
-  /** Fetch older tasks, if there are any. */
+  /** Fetch older tasks, if there are any; what is left of a group, too, or its row would count wrong. */
   async more(): Promise<void> {
-    const cursor = this.cursor;
-    if (cursor === null || this.paging) {
+    if (this.paging) {
       return;
     }
     this.paging = true;
     try {
-      const since = this.store.now;
-      const page = await this.api.tasks({ limit: PAGE, cursor });
-      this.store.merge(page.tasks, since);
-      this.cursor = page.next_cursor;
-      this.paint();
+      for (let split = true; split && this.cursor !== null;) {
+        const since = this.store.now;
+        const page = await this.api.tasks({ limit: PAGE, cursor: this.cursor });
+        this.store.merge(page.tasks, since);
+        this.cursor = page.next_cursor;
+        split = endsInGroup(page);
+        this.paint();
+      }
     } catch (error) {
       this.fail(error);
     } finally {
@@ -211,6 +222,9 @@ export class TaskModel {
     this.store.merge(page.tasks, since);
     if (!this.listed) {
       this.cursor = page.next_cursor;
+      if (endsInGroup(page)) {
+        void this.more();
+      }
     }
     this.listed = true;
     this.trouble = null;
@@ -295,4 +309,8 @@ export class TaskModel {
   private trouble: ApiError | null = null;
   private visible = false;
   private shared = false;
+}
+
+function endsInGroup({ tasks }: ITaskPage): boolean {
+  return (tasks.at(-1)?.group ?? null) !== null;
 }

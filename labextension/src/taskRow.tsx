@@ -3,7 +3,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { fraction, statusText, summary } from './format';
+import { briefStatus, fraction, statusText, summary, timeLeft } from './format';
 import { Bar, Button } from './parts';
 import { groupFraction, type IGroup } from './rows';
 import { isFinished, type ITask } from './types';
@@ -48,11 +48,11 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
         {!isFinished(task) && <Bar name={prompt} fraction={fraction(task)} text={status} />}
         <div className="gpugen-panel-task-status">
           <span className={`gpugen-panel-state gpugen-panel-mod-${task.state}`} title={status}>
-            {status}
+            {briefStatus(task, trans)}
           </span>
-          {isFinished(task) && (
-            <span className="gpugen-panel-task-model">{n > 1 ? `${model} ×${n}` : model}</span>
-          )}
+          <span className="gpugen-panel-task-aside">
+            {isFinished(task) ? (n > 1 ? `${model} ×${n}` : model) : timeLeft(task, trans)}
+          </span>
         </div>
       </div>
     </div>

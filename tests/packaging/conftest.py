@@ -28,9 +28,15 @@ def wheel_files(wheel: Path) -> set[str]:
 
 
 @pytest.fixture(scope="session")
-def sdist_files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An sdist of the project."""
+    return build("sdist", tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="session")
+def sdist_files(sdist: Path) -> set[str]:
     """The names in the sdist, without its top folder."""
-    with tarfile.open(build("sdist", tmp_path_factory.mktemp("sdist"))) as archive:
+    with tarfile.open(sdist) as archive:
         return {name.partition("/")[2] for name in archive.getnames()}
 
 

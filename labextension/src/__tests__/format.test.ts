@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { expect, test } from 'vitest';
 
-import { duration, fraction, statusText, summary } from '../format';
+import { briefStatus, duration, fraction, recipeText, statusText, summary, timeLeft } from '../format';
 import { request, task } from './tasks';
 
 const trans = nullTranslator.load('gpugen');
@@ -48,6 +48,30 @@ test.each([
   [task({ state: 'canceled' }), 'canceled']
 ])('the status says what goes on: %#', (subject, text) => {
   expect(statusText(subject, trans)).toBe(text);
+});
+
+test.each([
+  [
+    task({ request: { ...request, n: 4 }, progress: { image: 1, step: 5, steps: 20, seconds_per_step: 1 } }),
+    'image 2 of 4',
+    '55 s left'
+  ],
+  [task({ progress: { image: 0, step: 5, steps: 20, seconds_per_step: null } }), 'step 5 of 20', ''],
+  [
+    task({ state: 'queued', phase_text: 'no worker', queue_position: 3, eta_seconds: 42 }),
+    'number 3 in line · no worker',
+    'about 42 s left'
+  ],
+  [done, 'done in 1.6 s', '']
+])('a narrow line says the coarsest, and when: %#', (subject, text, left) => {
+  expect(briefStatus(subject, trans)).toBe(text);
+  expect(timeLeft(subject, trans)).toBe(left);
+});
+
+test('one step is one step', () => {
+  expect(recipeText(task({ request: { ...request, steps: 1 } }), trans)).toBe(
+    'emoji · 128×128 · 1 step · guidance 1.5 · dpm++ · seed 7'
+  );
 });
 
 test('the summary counts what is not finished', () => {

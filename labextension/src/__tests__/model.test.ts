@@ -119,6 +119,21 @@ test('older tasks are fetched from where the list ends', async () => {
   expect(model.tasks?.map(({ id }) => id)).toEqual(['b', 'a']);
 });
 
+test('a group that goes on after a page is fetched whole, and no more than that', async () => {
+  const member = (id: string): ITask => task({ id, group: 'g', state: 'succeeded' });
+  api.list = [member('f'), member('e')];
+  api.next = 'after e';
+  api.pages.set('after e', { tasks: [member('d')], next_cursor: 'after d' });
+  api.pages.set('after d', { tasks: [member('c'), task({ id: 'b' })], next_cursor: 'after b' });
+
+  await look();
+  await vi.waitFor(() => {
+    expect(model.tasks).toHaveLength(5);
+  });
+
+  expect(api.queries.map(({ cursor }) => cursor)).toEqual([undefined, 'after e', 'after d']);
+});
+
 test('another seed is the same request without one', async () => {
   await model.reseed(task());
 

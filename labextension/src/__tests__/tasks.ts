@@ -81,6 +81,8 @@ export class FakeSocket {
 export class FakeApi implements IApi {
   list: ITask[] = [];
   next: string | null = null;
+  /** What follows after a cursor; else it is `list` again. */
+  pages = new Map<string, ITaskPage>();
   problem: ApiError | null = null;
   seen: IPresence = { private: true, running: false, unfinished: 0 };
   calls: string[] = [];
@@ -94,7 +96,8 @@ export class FakeApi implements IApi {
 
   tasks(query: ITaskQuery): Promise<ITaskPage> {
     this.queries.push(query);
-    return this.answer('tasks', { tasks: this.list, next_cursor: this.next });
+    const page = this.pages.get(query.cursor ?? '');
+    return this.answer('tasks', page ?? { tasks: this.list, next_cursor: this.next });
   }
 
   task(id: string): Promise<ITask> {
