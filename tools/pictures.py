@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import FloatRect, Locator, Page, ViewportSize
 
 from tools.demo import stop_server
 from tools.lab import Lab, chromium, jupyterlab
@@ -18,7 +18,7 @@ from tools.lab import Lab, chromium, jupyterlab
 DEFAULT = Path(__file__).parents[1] / "docs" / "pictures"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 PATIENCE_MS = 240_000
-SCREEN = {"width": 860, "height": 2600}  # CSS pixels: every cell is on it
+SCREEN = ViewportSize(width=860, height=2600)  # CSS pixels: every cell is on it
 NO_TOOLBAR = ".jp-cell-toolbar { display: none !important }"
 PIZZA = "a slice of pizza"
 FLOWER = "a sunflower on a purple background"
@@ -118,9 +118,9 @@ class _Notebook:
         if top is None or whole is None:
             raise RuntimeError(f"The cell of {state!r} is not on the page.")
         height = whole["y"] + whole["height"] - top["y"]
-        clip = {"x": top["x"] - 8, "y": top["y"] - 4, "width": top["width"] + 10, "height": height}
+        clip = FloatRect(x=top["x"] - 8, y=top["y"] - 4, width=top["width"] + 10, height=height)
         path = self._folder / f"cell-{state}-{self._suffix}.png"
-        self.page.screenshot(path=path, clip=clip)  # type: ignore[arg-type]
+        self.page.screenshot(path=path, clip=clip)
 
 
 if __name__ == "__main__":
