@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gpugen import tables
 from gpugen.client import Client, Task
 from gpugen.words import headline, outcome
@@ -43,7 +45,12 @@ def models(client: Client) -> None:
 def workers(client: Client) -> None:
     """Who draws."""
     answer = client.api.workers()
-    rows = [(each.name, each.state, each.device, each.task, each.version) for each in answer.workers]
+    rows: list[tuple[Any, ...]] = [
+        (machine.name, machine.state, machine.text, None, "")
+        for machine in answer.machines
+        if machine.worker is None
+    ]
+    rows += [(each.name, each.state, each.device, each.task, each.version) for each in answer.workers]
     empty = answer.autoscaler_text or "There is no worker just now."
     tables.show(("name", "state", "device", "task", "version"), rows, empty=empty)
 

@@ -23,10 +23,25 @@ class Health(Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...] = ()
 
 
+class Cost(Struct, frozen=True, kw_only=True):
+    """What the autoscaler's machines cost, estimated in US dollars by the server's price table.
+
+    Attributes:
+        today: since midnight, UTC.
+        per_task: the same, for each task that one of them finished today; null before the first.
+        limit_per_day: beyond it no machine is started; null: there is no limit.
+    """
+
+    today: float = 0.0
+    per_task: float | None = None
+    limit_per_day: float | None = None
+
+
 class Stats(Struct, frozen=True, kw_only=True):
-    """Tasks by state, workers by state, and the age of the server in seconds."""
+    """Tasks by state, workers by state, the age of the server in seconds, and what its machines cost."""
 
     tasks: dict[str, int]
     workers: dict[str, int]
     uptime_seconds: float
     watchers: int = 0
+    cost: Cost = Cost()

@@ -149,9 +149,28 @@ class Worker(Struct, frozen=True, kw_only=True):
     seen_at: str
 
 
+class Machine(Struct, frozen=True, kw_only=True):
+    """A machine of the autoscaler, from the wish for it to its end.
+
+    Attributes:
+        state: `asked` for, `up` and booting, `serving` once its worker is there, `leaving`.
+        text: where it is, or why it leaves.
+        worker: the id of its worker, once that is there.
+        hourly: what an hour of it is estimated to cost, in US dollars.
+    """
+
+    name: str
+    state: Literal["asked", "up", "serving", "leaving"]
+    text: str = ""
+    worker: str | None = None
+    hourly: float = 0.0
+    created_at: str
+
+
 class WorkerList(Struct, frozen=True, kw_only=True):
-    """All workers that showed themselves lately, and what the autoscaler does."""
+    """All workers that showed themselves lately, the autoscaler's machines, and what it does."""
 
     workers: tuple[Worker, ...]
+    machines: tuple[Machine, ...] = ()
     autoscaler: str = "none"
     autoscaler_text: str = ""

@@ -33,6 +33,12 @@ _database_url = click.option(
 )
 @click.option("--autoscaler", type=click.Choice(["none", "local", "gce"]), help="Where workers come from.")
 @click.option("--max-workers", type=int, help="The most workers the autoscaler starts.  [default: 1]")
+@click.option(
+    "--max-cost-per-day",
+    type=float,
+    metavar="DOLLARS",
+    help="Beyond it no machine is started before midnight UTC.",
+)
 @click.option("--public-url", metavar="URL", help="What workers on other machines call.")
 @click.option("--idle-exit", metavar="DURATION", help="Until an idle worker leaves.  [default: 10m]")
 @click.option("--keep-succeeded", metavar="DURATION", help="Until finished images go.  [default: never]")

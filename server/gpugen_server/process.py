@@ -13,11 +13,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
 import structlog
 
 from gpugen_protocol import __version__, places, wire
@@ -27,7 +28,10 @@ from gpugen_protocol.local import RuntimeFile
 from gpugen_server import data_directory, log, private_file, registry
 from gpugen_server import settings as settings_module
 from gpugen_server.app import Server
+from gpugen_server.autoscale.gce import setup as gce
 from gpugen_server.autoscale.local import LocalProvider
+from gpugen_server.autoscale.plan import Rules
+from gpugen_server.autoscale.provider import Provider
 from gpugen_server.autoscale.scaler import Autoscaler
 from gpugen_server.embedded_redis import EmbeddedRedis
 from gpugen_server.idle import until_idle
@@ -47,6 +51,8 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str], ready_file: Path |
         GpugenError: it cannot serve; the sentence says why and what to do.
     """
     settings = settings_module.read(_private(flags) if flags.get("private") else flags, environ)
+    if settings.autoscaler == "gce":
+        gce.check(settings)
     os.umask(0o077)
     log.configure(settings.log_format)
     if settings.private:
@@ -85,8 +91,8 @@ async def serve(settings: Settings, environ: Mapping[str, str], ready_file: Path
             EmbeddedRedis(settings.data, settings.logs)
         )
         server = await stack.enter_async_context(_listening(Server(settings, redis, registry.read(environ))))
-        if settings.autoscaler == "local":
-            await stack.enter_async_context(_scaling(settings, server, keys.worker, environ))
+        if settings.autoscaler != "none":
+            await stack.enter_async_context(_scaling(settings, server, environ))
         _announce(settings, server, keys, ready_file, stack)
         await _until_the_end(settings, server, stop)
 
@@ -151,16 +157,17 @@ def _cannot_listen(settings: Settings, error: OSError) -> Misconfigured:
 
 @asynccontextmanager
 async def _scaling(
-    settings: Settings, server: Server, token: str, environ: Mapping[str, str]
+    settings: Settings, server: Server, environ: Mapping[str, str]
 ) -> AsyncIterator[Autoscaler]:
-    token_file = settings.data / "worker-token"
-    private_file.write(token_file, token.encode())
-    provider = LocalProvider(settings, url=_own_url(settings, server), token_file=token_file, environ=environ)
+    def wake() -> None:
+        scaler.wake()
+
     scaler = Autoscaler(
         server.database,
-        provider,
-        max_workers=settings.max_workers,
+        _provider(settings, server, environ, wake),
+        _rules(settings),
         live_seconds=LIVE_BEATS * settings.heartbeat_seconds,
+        max_cost=settings.max_cost_per_day,
     )
     server.on_queued(scaler.wake)
     server.describe_autoscaler(scaler.describe)
@@ -169,7 +176,22 @@ async def _scaling(
         yield scaler
     finally:
         await scaler.stop()
-        token_file.unlink(missing_ok=True)
+
+
+def _provider(
+    settings: Settings, server: Server, environ: Mapping[str, str], wake: Callable[[], None]
+) -> Provider:
+    if settings.autoscaler == "gce":
+        return gce.make(settings, server.database.now)
+    return LocalProvider(settings, url=_own_url(settings, server), environ=environ, on_end=wake)
+
+
+def _rules(settings: Settings) -> Rules:
+    """A machine that is of no use costs money and minutes: after it, the pauses are longer ones."""
+    rules = Rules(max_workers=settings.max_workers, idle=settings.idle_exit)
+    if settings.autoscaler == "gce":
+        return msgspec.structs.replace(rules, boot=settings.gce_boot, pause=60.0, longest_pause=3600.0)
+    return rules
 
 
 def _own_url(settings: Settings, server: Server) -> str:

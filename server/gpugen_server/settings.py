@@ -6,11 +6,11 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gpugen_protocol import places
 from gpugen_protocol.errors import Misconfigured
@@ -34,6 +34,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         tls_cert, tls_key: PEM files; with them the server speaks HTTPS.
         proxies: addresses of the proxies in front, separated by commas; only their word on who calls counts.
         idle_exit: how long a worker of the autoscaler stays without work.
+        max_cost_per_day: dollars after which no machine is started until midnight UTC; 0: any number.
+        gce_project, gce_zones, gce_template: where machines are made, and from what; commas part zones.
+        gce_machines: kinds to try in turn, as `g2-standard-4:spot,n1-standard-4+nvidia-tesla-t4x2`; empty:
+            what the template says.
+        gce_models: the models that machines serve, separated by commas; empty: all.
+        gce_boot: how long a machine has until its worker shows up.
+        gce_max_run: after which the cloud itself ends a machine.
+        gce_keep_stopped: keep ended machines stopped, with their disks, for the next start.
+        gce_api_endpoint: another address for the Compute API, with anonymous credentials; for tests.
         server_idle_exit: how long a private server stays without requests, tasks and watchers.
         poll_seconds: how long a worker's claim may wait for work.
         longest_pass: how long a task may be passed over for one whose model the worker has loaded.
@@ -53,6 +62,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     autoscaler: Literal["none", "local", "gce"] = "none"
     max_workers: int = 1
     public_url: str = ""
+    max_cost_per_day: Annotated[float, Meta(ge=0)] = 0.0
+    gce_project: str = ""
+    gce_zones: str = ""
+    gce_template: str = ""
+    gce_machines: str = ""
+    gce_models: str = ""
+    gce_boot: Duration = 900.0
+    gce_max_run: Duration = 6 * 3600.0
+    gce_keep_stopped: bool = False
+    gce_api_endpoint: str = ""
     tls_cert: str = ""
     tls_key: str = ""
     proxies: str = ""
@@ -185,7 +204,7 @@ def _database(url: str, data: Path) -> str:
 def _check_numbers(settings: Settings) -> None:
     bounds = {
         "port": (0, 65535),
-        "max_workers": (1, 64),
+        "max_workers": (1, 10_000),
         "max_attempts": (1, 100),
         "lease_seconds": (0.2, 3600),
         "heartbeat_seconds": (0.05, 1800),
@@ -209,11 +228,6 @@ def _check_numbers(settings: Settings) -> None:
 
 
 def _check_parts(settings: Settings) -> None:
-    if settings.autoscaler == "gce":
-        raise Misconfigured(
-            "The autoscaler gce is not available in this version of gpugen.",
-            hint="Use local, or none and start `gpugen worker --url URL` on the GPU machines.",
-        )
     storage = urlsplit(settings.storage_url)
     bucket = storage.scheme == "gs" and storage.netloc and not storage.query
     if not bucket and (storage.scheme != "file" or not settings.images.is_absolute()):

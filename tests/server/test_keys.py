@@ -1,4 +1,4 @@
-"""Tests of the tokens a server makes for itself."""
+"""Tests of the token a private server makes for itself."""
 
 import pytest
 
@@ -22,14 +22,12 @@ def _who(settings, text):
         database.disconnect()
 
 
-def test_each_start_makes_fresh_tokens_and_ends_the_old_ones(environ):
+def test_each_start_makes_a_fresh_token_and_ends_the_old_one(environ):
     settings = read({"private": True, "autoscaler": "local"}, environ)
     first, second = Keys.renew(settings), Keys.renew(settings)
     assert _who(settings, first.user) is None
-    assert _who(settings, first.worker) is None
     assert _who(settings, second.user).user == "local"
     assert _who(settings, second.user).scope == "user"
-    assert _who(settings, second.worker).scope == "worker"
 
 
 def test_they_do_not_count_as_somebodys_token(environ):
@@ -42,6 +40,5 @@ def test_they_do_not_count_as_somebodys_token(environ):
     assert Keys.renew(settings).exist
 
 
-def test_a_server_without_autoscaler_makes_none(environ):
-    keys = Keys.renew(read({}, environ))
-    assert (keys.user, keys.worker) == ("", "")
+def test_a_server_for_everybody_makes_none(environ):
+    assert Keys.renew(read({"autoscaler": "local"}, environ)).user == ""

@@ -105,7 +105,7 @@ def test_without_any_token_it_does_not_open_itself_to_other_machines(tmp_path):
     [
         (["--prt", "1"], "No such option"),
         (["--port", "many"], "not a valid integer"),
-        (["--autoscaler", "gce"], "not available in this version"),
+        (["--autoscaler", "gce"], "needs a GPUGEN_PUBLIC_URL"),
         (["--database-url", "mysql://h/db"], "no database that gpugen knows"),
         (["--ready-file", "/dev/null/ready"], "cannot be written"),
     ],

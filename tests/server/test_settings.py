@@ -59,12 +59,12 @@ def test_a_short_lease_alone_brings_heartbeats_that_fit_it(environ):
         ({"database_url": "mysql://h/db"}, "no database that gpugen knows"),
         ({"storage_url": "bilder"}, "not a place for images"),
         ({"redis_url": "localhost:6379"}, "not the address of a Redis server"),
-        ({"autoscaler": "gce"}, "not available in this version"),
         ({"autoscaler": "cloud"}, "autoscaler"),
         ({"port": 99999}, "between 0 and 65535"),
         ({"port": "many"}, "port"),
         ({"idle_exit": "soon"}, "not a duration"),
         ({"max_workers": 0}, "max_workers is 0"),
+        ({"max_cost_per_day": "-1"}, "max_cost_per_day"),
         ({"lease_seconds": 10, "heartbeat_seconds": 6}, "would lose the lease"),
     ],
 )

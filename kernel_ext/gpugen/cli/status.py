@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from gpugen_protocol.health import Cost
 
 
 @click.command()
@@ -27,6 +32,18 @@ def status(as_json: bool) -> None:
             click.echo(f"         {clean(part.name)} is {part.state}: {clean(part.text)}")
     click.echo(f"Tasks    {_counts(stats.tasks)}")
     click.echo(f"Workers  {_counts(stats.workers)}")
+    if stats.cost.today or stats.cost.limit_per_day:
+        click.echo(f"Cost     {_cost(stats.cost)}")
+
+
+def _cost(cost: Cost) -> str:
+    """Estimated, and never an invoice."""
+    text = f"about ${cost.today:.2f} today (UTC)"
+    if cost.per_task is not None:
+        text += f", ${cost.per_task:.4f} a task"
+    if cost.limit_per_day is not None:
+        text += f"; no machine is started beyond ${cost.limit_per_day:.2f} a day"
+    return text
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -18,6 +18,10 @@ def workers(as_json: bool) -> None:
         print_json(answer)
         return
     rows = [
+        (machine.name, machine.state, machine.text, "", "", machine.created_at)
+        for machine in answer.machines
+        if machine.worker is None
+    ] + [
         (worker.name, worker.state, worker.device, worker.task or "", worker.version, worker.seen_at)
         for worker in answer.workers
     ]

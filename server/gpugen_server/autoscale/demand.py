@@ -9,16 +9,25 @@ from msgspec import Struct
 from gpugen_protocol import wire
 from gpugen_protocol.events import LogEvent
 from gpugen_protocol.task import TaskFailure
+from gpugen_server.autoscale.plan import Work
 from gpugen_server.autoscale.provider import WORKER_USER
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
-from gpugen_server.queue import finish, reap, waiting, workers
+from gpugen_server.queue import estimate, finish, waiting, workers
+from gpugen_server.queue.workers import LiveWorker
 
-COUNTED = 100  # more tasks than that do not want more workers, and a long queue must not cost much
+COUNTED = 1000  # tasks at the head of the queue that are looked at: a long queue must not cost much
+KINDS = 20  # kinds of tasks whose speeds are looked up
 PATIENCE = 300.0  # seconds a worker may be silent before tasks that only it serves are given up
 TOLD = 100  # so many tasks at the head of the queue get a complaint; the others wait for those
 
+# It reads the index `tasks_queued` alone.
+_HEAD_BY_KIND = """
+SELECT model, width, height, count(*), sum(work) FROM (
+  SELECT model, width, height, work FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?
+) AS head GROUP BY model, width, height ORDER BY 5 DESC
+"""
 # With `lock_free` each: a task that is just being claimed or canceled needs to be told nothing.
 _STARTING = """
 SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase = 'starting'
@@ -36,16 +45,14 @@ class Demand(Struct, frozen=True, kw_only=True):
     """How much work waits and who is there to do it.
 
     Attributes:
-        waiting: tasks in the queue; counting stops at COUNTED.
-        running: tasks that somebody works on.
+        work: counting the queue stops at COUNTED.
         started: workers of this server that have introduced themselves and were heard of lately.
-        others: workers of others that were heard of lately and serve what waits.
+        others: workers of others that were heard of lately, if together they serve all that waits.
         absent: whether no worker at all was heard of lately.
         unserved: whether a task waits for a model that no worker serves, not even one silent for a while.
     """
 
-    waiting: int = 0
-    running: int = 0
+    work: Work = Work()
     started: int = 0
     others: int = 0
     absent: bool = False
@@ -54,19 +61,45 @@ class Demand(Struct, frozen=True, kw_only=True):
 
 def read(store: Store, live_after: float) -> Demand:
     """The demand now; workers seen since `live_after` (seconds since the epoch) count as there."""
-    head = store.rows("SELECT model FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?", COUNTED)
-    models = {model for (model,) in head}
+    kinds = store.rows(_HEAD_BY_KIND, COUNTED)
+    models = {model for model, *_ in kinds}
     live = workers.live(store, live_after)
-    ours = {id for (id,) in store.rows("SELECT id FROM workers WHERE owner = ?", WORKER_USER)}
-    useful = [worker for worker in live if not models or any(map(worker.serves, models))]
-    return Demand(
-        waiting=len(head),
+    ours = {
+        id
+        for (id,) in store.rows(
+            "SELECT id FROM workers WHERE seen_at > ? AND owner = ?", live_after, WORKER_USER
+        )
+    }
+    work = Work(
+        waiting=sum(int(count) for *_, count, _ in kinds),
         running=store.value("SELECT count(*) FROM tasks WHERE state = 'running'"),
-        started=sum(worker.id in ours for worker in live),
-        others=sum(worker.id not in ours for worker in useful),
+        seconds=_seconds(store, kinds),
+    )
+    return Demand(
+        work=work,
+        started=len(ours),
+        others=_useful([worker for worker in live if worker.id not in ours], models),
         absent=not live,
         unserved=bool(_unserved(store, models, live_after)),
     )
+
+
+def _seconds(store: Store, kinds: list[tuple[str, int, int, int, int]]) -> float | None:
+    """How long one worker would be at work on them; None where a speed is not known."""
+    total = 0.0
+    for model, width, height, _, work in kinds[:KINDS]:
+        speed = estimate.seconds_a_step(store, model, width, height)
+        if speed is None:
+            return None
+        total += speed * int(work)
+    return total
+
+
+def _useful(others: list[LiveWorker], models: set[str]) -> int:
+    served = all(any(worker.serves(model) for worker in others) for model in models)
+    if not served:
+        return 0
+    return sum(not models or any(map(worker.serves, models)) for worker in others)
 
 
 def line_up(store: Store, live_after: float) -> None:
@@ -81,17 +114,6 @@ def complain(store: Store, message: str) -> None:
     """Write `message` into the log of the tasks that wait."""
     for key in map(TaskKey._make, store.rows(_HEAD + store.lock_free, TOLD)):
         log.append(store, key, LogEvent, level="error", message=message)
-
-
-def forget_workers(store: Store) -> None:
-    """No worker started by this server is alive: what they held can be claimed anew at once."""
-    store.change(
-        "UPDATE tasks SET lease_until = 0 WHERE state = 'running'"
-        " AND worker IN (SELECT id FROM workers WHERE owner = ?)",
-        WORKER_USER,
-    )
-    store.change("UPDATE workers SET seen_at = 0 WHERE owner = ?", WORKER_USER)
-    reap.reap(store)
 
 
 def fail_unserved(store: Store, live_after: float, why: Callable[[str], TaskFailure]) -> None:

@@ -13,12 +13,12 @@ class Machine(NamedTuple):
     Attributes:
         name: what the provider calls it. It comes from `id` (or is that of a stopped machine to be used
             again), so that a second call cannot make a second machine.
-        place: where, in words the provider understands.
+        place, text: where, in words the provider understands, and in words for people.
         operation: the provider's name for what it was asked and has not finished.
         hourly: what an hour of it costs, in dollars.
         worker: the worker that introduced itself with the machine's token, once one has.
         asked_at: when the provider is known to have been asked.
-        up_at: since when it costs money: it was seen there.
+        up_at: since when it costs money: it was seen running.
         busy_at: when its worker was last seen at work; at first, when it introduced itself.
         leaving: why it was asked to go; empty while it is wanted.
     """
@@ -26,6 +26,7 @@ class Machine(NamedTuple):
     id: str
     name: str
     place: str = ""
+    text: str = ""
     operation: str = ""
     hourly: float = 0.0
     worker: str | None = None

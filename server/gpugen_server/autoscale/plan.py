@@ -159,7 +159,7 @@ def _about(rules: Rules, scene: Scene, machine: Machine) -> list[Step]:
         found.append(Step("asked", machine.name))
     if machine.operation and seen.settled:
         found.append(Step("settled", machine.name))
-    if machine.up_at is None:
+    if machine.up_at is None and seen.state == "running":
         found.append(Step("up", machine.name))
     why = _why_leave(rules, scene, machine, seen)
     return [*found, Step("leave", machine.name, why)] if why else found

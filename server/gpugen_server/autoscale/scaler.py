@@ -1,158 +1,155 @@
-"""The autoscaler: one function compares what is wanted with what is there, whenever something has changed."""
+"""The autoscaler: one loop compares what is wanted with what is there, and takes the steps of the plan.
+
+Of several server processes one does it, the holder of a duty.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
 
 import structlog
 
-from gpugen_protocol.task import TaskFailure
-from gpugen_server.autoscale import demand
-from gpugen_server.autoscale.demand import Demand
-from gpugen_server.autoscale.provider import Ended, Provider
+from gpugen_server.autoscale import plan
+from gpugen_server.autoscale.hands import Hands
+from gpugen_server.autoscale.ledger import Deposed, Ledger, View
+from gpugen_server.autoscale.machine import Machine, Sighting
+from gpugen_server.autoscale.plan import Recent, Rules, Scene, Step
+from gpugen_server.autoscale.provider import Provider, ProviderAway
+from gpugen_server.autoscale.recruiter import Recruiter
+from gpugen_server.autoscale.teller import Teller
 from gpugen_server.complaints import Complaints
 from gpugen_server.database import Database
-from gpugen_server.queue.demand import tell_waiting
 
-PERIOD = 5.0  # seconds between two looks when nobody wakes it
-SHORT_PERIOD = 0.5  # the same while a worker starts
-LONGEST_PAUSE = 60.0  # seconds between two attempts to start a worker
-WELL_LIVED = 60.0  # seconds after which a worker's end is no sign that the next one ends as well
-MAX_WORDS = 300  # characters of a worker's last words that are shown
+AWAY = 60.0  # seconds without a look after which this server may have missed what happened
 
 log = structlog.get_logger(__name__)
 
 
 class Autoscaler:
-    """Starts workers while tasks wait; workers leave by themselves when idle.
+    """Starts machines while tasks wait, and sees to it that they end.
 
     Args:
-        provider: where workers come from.
-        max_workers: never more than that.
+        provider: where machines come from.
         live_seconds: a worker heard of within this time is there.
+        max_cost: dollars of a day after which no machine is started; 0: any number.
     """
 
     def __init__(
-        self, database: Database, provider: Provider, *, max_workers: int, live_seconds: float
+        self,
+        database: Database,
+        provider: Provider,
+        rules: Rules,
+        *,
+        live_seconds: float,
+        max_cost: float = 0.0,
     ) -> None:
-        self._database = database
         self._provider = provider
-        self._max_workers = max_workers
-        self._live_seconds = live_seconds
+        self._rules = rules
+        self._ledger = Ledger(database, provider.name, live_seconds)
+        self._teller = Teller(self._ledger)
+        self._hands = Hands(self._ledger, provider, self._teller)
+        self._recruiter = Recruiter(self._ledger, provider, self._hands, self._teller, rules, max_cost)
+        self._recent = Recent(rules.window)
+        self._since = self._looked_at = self._observed_at = 0.0  # by the database's clock
+        self._pace = provider.rhythm.usual  # seconds until the next look
+        self._text = ""
         self._changed = asyncio.Event()
-        self._failures = 0  # ends in a row without having been of use
-        self._not_before = 0.0
-        self._starting = False  # whether tasks were told that a worker starts
-        self._ended: list[Ended] = []
         self._loop: asyncio.Task[None] | None = None
-        self._trouble = ""
         self._complaints = Complaints(log)
 
     async def start(self) -> None:
-        """Begin; workers of a former life of this server are gone."""
-        await self._database.run(demand.forget_workers)
+        """Begin."""
+        await self._ledger.begin()
         self._loop = asyncio.create_task(self._run())
 
     def wake(self) -> None:
-        """Something has changed: a task was submitted, say."""
+        """Something has changed: a task was submitted, say, or a machine ended."""
         self._changed.set()
 
     def describe(self) -> str:
         """What it does, for people."""
-        running = self._provider.running
-        return self._trouble or f"{running} of at most {self._max_workers} on {self._provider.place}"
+        return self._teller.trouble or self._text
 
     async def stop(self) -> None:
-        """End the loop and the workers."""
+        """End the loop, let go of what lives only with this server, and let another one go on at once."""
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
-        await self._provider.stop()
+        await self._provider.close()
+        try:
+            await self._ledger.hand_on()
+        except Exception as error:  # the duty ends by itself soon
+            self._complaints.log("the autoscaler's duty could not be handed on", error)
 
     async def reconcile(self) -> None:
         """Bring what is there closer to what is wanted."""
-        while self._ended:
-            await self._note_end(self._ended.pop(0))
-        live_after = self._database.now() - self._live_seconds
-        now = await self._database.run(demand.read, live_after)
-        if now.started and now.unserved:  # all workers of this server offer the same
-            await self._database.run(demand.fail_unserved, live_after, _model_missing)
-            now = await self._database.run(demand.read, live_after)
-        if not now.waiting:
-            return
-        if self._missing(now) > 0 and time.monotonic() >= self._not_before:
-            await self._start_one(now, live_after)
-        elif self._provider.running > now.started:
-            await self._tell_starting()
-        elif self._starting:
-            self._starting = False
-            await self._database.run(demand.line_up, live_after)
+        try:
+            await self._reconcile()
+        except Deposed:
+            await self._stand_by()
+        except ProviderAway as away:
+            self._pace = self._provider.rhythm.usual
+            await self._teller.waiting(f"{away} Asking again.", {"reason": "away"})
+
+    async def _reconcile(self) -> None:
+        rows = await self._ledger.present()
+        self._note_look()
+        sightings = await self._observe(rows)
+        view = await self._ledger.view()
+        steps = self._steps(view, sightings)
+        for step in steps:
+            await self._hands.take(step, view)
+        if steps:
+            view = await self._ledger.view()
+        self._text = f"{len(view.machines)} of at most {self._rules.max_workers} on {self._provider.place}"
+        self._pace = await self._recruiter.serve(view, sightings)
 
     async def _run(self) -> None:
         while True:
+            begun = time.monotonic()
             try:
                 await self.reconcile()
             except Exception as error:  # whatever it is, the next look may go well
                 self._complaints.log("the autoscaler could not do its work", error)
+            await asyncio.sleep(max(0.0, begun + self._provider.rhythm.least - time.monotonic()))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SHORT_PERIOD if self._starting else PERIOD):
+                async with asyncio.timeout(self._pace):
                     await self._changed.wait()
             self._changed.clear()
 
-    def _missing(self, now: Demand) -> int:
-        """How many workers to start: those of others count as well, those just starting too."""
-        return min(self._max_workers, now.waiting + now.running) - now.others - self._provider.running
+    async def _stand_by(self) -> None:
+        """Another server does it; what lives only with this one has no place there."""
+        self._looked_at = 0.0
+        self._text = "another server of this database sees to it"
+        self._pace = self._provider.rhythm.usual
+        await self._provider.close()
 
-    async def _start_one(self, now: Demand, live_after: float) -> None:
-        obstacle = self._provider.obstacle()
-        if obstacle is not None:
-            await self._give_up(obstacle, now, live_after)
-            return
-        self._trouble = ""
-        await self._tell_starting()
-        await self._provider.start(self._on_end)
+    def _note_look(self) -> None:
+        """After a long absence nothing is known of what happened meanwhile."""
+        now = self._ledger.now()
+        if now - self._looked_at > AWAY:
+            self._since = now
+        self._looked_at = now
 
-    async def _give_up(self, obstacle: TaskFailure, now: Demand, live_after: float) -> None:
-        if obstacle.message != self._trouble:
-            log.warning("no worker can start", reason=obstacle.message)
-        self._trouble = obstacle.message
-        if now.absent:
-            await self._database.run(demand.fail_unserved, live_after, lambda _model: obstacle)
+    async def _observe(self, rows: list[Machine]) -> Mapping[str, Sighting]:
+        """What the provider shows; seldom looked at while nothing should be there."""
+        if not rows and self._looked_at - self._observed_at < self._provider.rhythm.none:
+            return {}
+        self._observed_at = self._looked_at
+        return await self._provider.observe(rows)
 
-    async def _tell_starting(self) -> None:
-        self._starting = True
-        text = f"Starting a worker on {self._provider.place}"
-        await self._database.run(tell_waiting, None, "starting", text, None)
-
-    def _on_end(self, ended: Ended) -> None:
-        self._ended.append(ended)
-        self.wake()
-
-    async def _note_end(self, ended: Ended) -> None:
-        log.info("a worker ended", code=ended.code, lived=round(ended.lived, 1), last=ended.last_words)
-        if not self._provider.running:
-            await self._database.run(demand.forget_workers)
-        useful = ended.lived > WELL_LIVED or ended.code == 0  # 0: it was idle for its time
-        self._failures = 0 if useful else self._failures + 1
-        self._trouble = ""
-        if useful:
-            return
-        pause = min(LONGEST_PAUSE, 2.0**self._failures)
-        self._not_before = time.monotonic() + pause
-        asyncio.get_running_loop().call_later(pause, self.wake)
-        words = ended.last_words[:MAX_WORDS]
-        self._trouble = f"A worker on {self._provider.place} ended with code {ended.code}: {words}"
-        await self._database.run(demand.complain, self._trouble)
-        text = f"The worker ended at once; trying again in {pause:g} s. {words}"
-        await self._database.run(tell_waiting, None, "queued", text, None)
-
-
-def _model_missing(model: str) -> TaskFailure:
-    return TaskFailure(
-        code="model_missing",
-        message=f"No worker here has the model {model}: its files cannot be had on this machine.",
-        hint="Its folder may be missing, or the machine is offline and never loaded it: see `gpugen models` "
-        "and `gpugen doctor`.",
-    )
+    def _steps(self, view: View, sightings: Mapping[str, Sighting]) -> list[Step]:
+        wanted = plan.desired(view.demand.work, self._rules)
+        scene = Scene(
+            now=self._looked_at,
+            since=self._since,
+            machines=view.machines,
+            sightings=sightings,
+            heard=view.heard,
+            busy=view.busy,
+            wanted=self._recent.note(self._looked_at, wanted),
+        )
+        return plan.steps(self._rules, scene)

@@ -101,10 +101,25 @@ _PAST = (
     "INSERT INTO past (turn) VALUES (-1)",
 )
 
+# The machines of the autoscaler, from the wish to the end; tokens that one of them is given.
+_MACHINES = (
+    """CREATE TABLE machines (
+      id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, provider TEXT NOT NULL, place TEXT NOT NULL,
+      text TEXT NOT NULL, operation TEXT NOT NULL, hourly DOUBLE PRECISION NOT NULL, worker TEXT,
+      created_at DOUBLE PRECISION NOT NULL, asked_at DOUBLE PRECISION, up_at DOUBLE PRECISION,
+      busy_at DOUBLE PRECISION, ended_at DOUBLE PRECISION, leaving TEXT NOT NULL, reason TEXT NOT NULL,
+      failed INTEGER NOT NULL){without_rowid}""",
+    # Two rows may never stand for one machine at the same time.
+    "CREATE UNIQUE INDEX machines_name ON machines (name) WHERE ended_at IS NULL",
+    "CREATE INDEX machines_ended ON machines (ended_at)",
+    "ALTER TABLE tokens ADD COLUMN machine TEXT",
+    "ALTER TABLE workers ADD COLUMN draining INTEGER NOT NULL DEFAULT 0",
+)
+
 _REQUESTS = "SELECT num, request FROM tasks WHERE num > ? ORDER BY num LIMIT 1000"
 
 # Step k turns version k into version k + 1. A step that was released is never edited: append a new one.
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER, _ONE_TIME, _PAST)
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER, _ONE_TIME, _PAST, _MACHINES)
 VERSION = len(STEPS)
 
 

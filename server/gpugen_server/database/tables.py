@@ -123,6 +123,7 @@ class WorkerRow(peewee.Model):
         max_pixels: the largest image it draws; 0: any.
         failures: tasks in a row that failed by its fault, `failed_task` the last of them.
         set_aside_until: until then it gets no tasks.
+        draining: 1 once it gets no more tasks, for its machine goes.
     """
 
     id = TextField(primary_key=True)
@@ -139,6 +140,7 @@ class WorkerRow(peewee.Model):
     failures = IntegerField(default=0)
     failed_task = BigIntegerField(null=True)
     set_aside_until = DoubleField(null=True)
+    draining = IntegerField(default=0)
 
     class Meta:
         """Where the rows are."""
@@ -154,6 +156,7 @@ class TokenRow(peewee.Model):
         worker: whose session token it is; null on all others.
         parent: the token it was made with: a session and a user's narrower token end when that one ends.
         uses_left: of a one-time registration token 1, later 0; null on all others.
+        machine: the machine whose worker registers with it; null on all others.
     """
 
     id = TextField(primary_key=True)
@@ -168,6 +171,7 @@ class TokenRow(peewee.Model):
     revoked_at = DoubleField(null=True)
     last_used_at = DoubleField(null=True)
     uses_left = IntegerField(null=True)
+    machine = TextField(null=True)
 
     class Meta:
         """Where the rows are."""
@@ -190,7 +194,40 @@ class DutyRow(peewee.Model):
         without_rowid = True
 
 
-MODELS: tuple[Any, ...] = (TaskRow, EventRow, ImageRow, WorkerRow, TokenRow, DutyRow)
+class MachineRow(peewee.Model):
+    """A machine of the autoscaler, see autoscale/machine.py for what is not said here.
+
+    Attributes:
+        text: where it is, for people.
+        reason: why it ended.
+        failed: 1 if it ended without having been of use.
+    """
+
+    id = TextField(primary_key=True)
+    name = TextField()
+    provider = TextField()
+    place = TextField()
+    text = TextField()
+    operation = TextField()
+    hourly = DoubleField()
+    worker = TextField(null=True)
+    created_at = DoubleField()
+    asked_at = DoubleField(null=True)
+    up_at = DoubleField(null=True)
+    busy_at = DoubleField(null=True)
+    ended_at = DoubleField(null=True)
+    leaving = TextField()
+    reason = TextField()
+    failed = IntegerField()
+
+    class Meta:
+        """Where the rows are."""
+
+        table_name = "machines"
+        without_rowid = True
+
+
+MODELS: tuple[Any, ...] = (TaskRow, EventRow, ImageRow, WorkerRow, TokenRow, DutyRow, MachineRow)
 
 
 def columns() -> dict[str, set[str]]:

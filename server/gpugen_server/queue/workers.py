@@ -36,16 +36,18 @@ class Ability(Struct, frozen=True):
         models: empty: any.
         memory_bytes, max_pixels: 0: any amount.
         aside_until: it gets nothing before; None: it may have work.
+        draining: it gets nothing any more.
     """
 
     models: tuple[str, ...] = ()
     memory_bytes: int = 0
     max_pixels: int = 0
     aside_until: float | None = None
+    draining: bool = False
 
     def set_aside(self, now: float) -> bool:
-        """Whether it must wait, for it failed too often."""
-        return self.aside_until is not None and now < self.aside_until
+        """Whether it must wait, for it failed too often, or is to leave."""
+        return self.draining or (self.aside_until is not None and now < self.aside_until)
 
     def fits(self, models: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
         """The condition on tasks that it can serve, and its parameters; `models` narrows its own."""
@@ -127,14 +129,28 @@ def touch(store: Store, worker: str) -> None:
 def ability(store: Store, worker: str) -> Ability:
     """What `worker` can be given, as it said when it came. It was heard of now, which is noted."""
     found = store.row(
-        "SELECT models, memory_bytes, max_pixels, set_aside_until, seen_at FROM workers WHERE id = ?", worker
+        "SELECT models, memory_bytes, max_pixels, set_aside_until, draining, seen_at FROM workers"
+        " WHERE id = ?",
+        worker,
     )
     if found is None:
         return Ability()
-    models, memory, pixels, aside, seen_at = found
+    models, memory, pixels, aside, draining, seen_at = found
     if seen_at < store.now - 1.0:
         touch(store, worker)
-    return Ability(msgspec.json.decode(models, type=tuple[str, ...]), memory, pixels, aside)
+    return Ability(msgspec.json.decode(models, type=tuple[str, ...]), memory, pixels, aside, bool(draining))
+
+
+def drain(store: Store, worker: str) -> None:
+    """`worker` gets no more tasks."""
+    store.change("UPDATE workers SET draining = 1 WHERE id = ?", worker)
+
+
+def is_busy(store: Store, worker: str) -> bool:
+    """Whether `worker` holds a task."""
+    return bool(
+        store.value("SELECT EXISTS (SELECT 1 FROM tasks WHERE state = 'running' AND worker = ?)", worker)
+    )
 
 
 def note_success(store: Store, worker: str) -> None:
@@ -187,9 +203,11 @@ def listing(store: Store, live_after: float, user: str | None) -> list[Worker]:
 
 def _view(row: Any, task: str | None, live_after: float, now: float) -> Worker:
     """`task` is None for an idle worker, empty for one whose task is not to be named."""
-    present: Literal["busy", "idle", "set aside"] = "idle" if task is None else "busy"
+    present: Literal["busy", "idle", "draining", "set aside"] = "idle" if task is None else "busy"
     text = ""
-    if task is None and row.set_aside_until is not None and row.set_aside_until > now:
+    if row.draining:
+        present = "draining"
+    elif task is None and row.set_aside_until is not None and row.set_aside_until > now:
         present = "set aside"
         text = f"{row.failures} failures in a row: no tasks for {row.set_aside_until - now:.0f} s"
     return Worker(

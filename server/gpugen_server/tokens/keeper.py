@@ -60,7 +60,7 @@ def create(
 ) -> NewToken:
     """Make a token for `user`; None makes a new user. Without `expires_in` (seconds) it holds until revoked.
 
-    `fields` are further columns: `parent`, `uses_left`.
+    `fields` are further columns: `parent`, `uses_left`, `machine`.
 
     Raises:
         InvalidRequest: `user` is not a name.
@@ -116,8 +116,9 @@ def note_use(store: Store, token: str) -> None:
 
 
 def listing(store: Store, user: str | None = None) -> list[Token]:
-    """All tokens but the session tokens of workers, newest first; those of `user` alone if one is named."""
-    query = TokenRow.select().where(TokenRow.worker.is_null()).order_by(TokenRow.created_at.desc())
+    """All tokens but those of machines and of workers' sessions, newest first; of `user` alone if named."""
+    made = TokenRow.worker.is_null() & TokenRow.machine.is_null()
+    query = TokenRow.select().where(made).order_by(TokenRow.created_at.desc())
     if user is not None:
         query = query.where(TokenRow.owner == user)
     return [_view(row) for row in query.execute(store.database)]

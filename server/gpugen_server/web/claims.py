@@ -21,6 +21,7 @@ from gpugen_protocol.worker import (
     SessionRequest,
 )
 from gpugen_server import tokens
+from gpugen_server.autoscale import machines
 from gpugen_server.database import Store
 from gpugen_server.queue import finish, report, workers
 from gpugen_server.queue.claim import Claimer, claim
@@ -213,4 +214,5 @@ class LeaseRelease(WorkerHandler):
 
 def _register(store: Store, request: SessionRequest, opener: Principal) -> tuple[str, str]:
     worker = workers.register(store, request, opener.user)
+    machines.serve(store, opener.token, worker)
     return worker, tokens.open_session(store, worker, opener)

@@ -10,6 +10,7 @@ from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.health import Health, Part, Stats
 from gpugen_protocol.models import ModelList
 from gpugen_protocol.worker import WorkerList
+from gpugen_server.autoscale import cost, listing
 from gpugen_server.database import Store
 from gpugen_server.queue import demand, workers
 from gpugen_server.web.handler import Handler
@@ -80,12 +81,13 @@ class Workers(Handler):
         found = await self.services.database.run(
             workers.listing, self.services.live_after(), self.principal.owner
         )
-        listing = WorkerList(
+        answer = WorkerList(
             workers=tuple(found),
+            machines=tuple(await self.services.database.run(listing.present)),
             autoscaler=self.services.settings.autoscaler,
             autoscaler_text=self.services.autoscaler_text(),
         )
-        self.answer(listing)
+        self.answer(answer)
 
 
 class Numbers(Handler):
@@ -96,10 +98,12 @@ class Numbers(Handler):
 
     async def get(self) -> None:
         """How many of what."""
+        limit = self.services.settings.max_cost_per_day or None
         tasks, staff = await self.services.database.run(count, self.services.live_after())
         stats = Stats(
             tasks=tasks,
             workers=staff,
+            cost=await self.services.database.run(cost.summary, limit),
             uptime_seconds=round(time.monotonic() - self.services.started, 1),
             watchers=len(self.services.hub),
         )

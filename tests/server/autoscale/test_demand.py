@@ -4,6 +4,8 @@ import time
 
 from gpugen_protocol.task import TaskFailure
 from gpugen_server.autoscale import demand
+from gpugen_server.autoscale.demand import Demand
+from gpugen_server.autoscale.plan import Work
 from gpugen_server.autoscale.provider import WORKER_USER
 from gpugen_server.queue.demand import tell_waiting
 
@@ -13,32 +15,37 @@ def _demand(queue):
 
 
 def test_it_counts_what_waits_and_who_is_there(queue):
-    assert _demand(queue) == demand.Demand(absent=True)
+    assert _demand(queue) == Demand(work=Work(seconds=0.0), absent=True)
     queue.submit()
     queue.submit()
     ours = queue.worker(WORKER_USER)
     queue.worker("ann")
-    assert _demand(queue) == demand.Demand(waiting=2, started=1, others=1)
+    assert _demand(queue) == Demand(work=Work(waiting=2), started=1, others=1)
     queue.claim(ours)
-    assert _demand(queue) == demand.Demand(waiting=1, running=1, started=1, others=1)
+    assert _demand(queue) == Demand(work=Work(waiting=1, running=1), started=1, others=1)
 
 
-def test_a_worker_that_serves_nothing_of_what_waits_is_not_there(queue):
+def test_it_knows_how_much_work_waits_once_such_tasks_were_done(queue):
+    done = queue.submit()
+    queue.submit()
+    queue.database.call(
+        lambda store: store.change(
+            "UPDATE tasks SET state = 'succeeded', started_at = 100, finished_at = 142 WHERE id = ?", done
+        )
+    )
+    assert _demand(queue).work.seconds == 42.0
+    queue.submit("sdxl")
+    assert _demand(queue).work.seconds is None
+
+
+def test_workers_of_others_count_if_together_they_serve_all_that_waits(queue):
     queue.submit("emoji")
     queue.worker("ann", "sdxl")
     assert _demand(queue).others == 0
-    queue.submit("sdxl")
+    queue.worker("ann", "emoji")
     assert _demand(queue).others == 1
-
-
-def test_tasks_of_workers_that_are_known_to_be_gone_wait_again_at_once(queue):
-    mine, theirs = queue.submit(), queue.submit()
-    queue.claim(queue.worker(WORKER_USER))
-    queue.claim(queue.worker("ann"))
-    queue.database.call(demand.forget_workers)
-    assert queue.task(mine)[0] == "queued"
-    assert queue.task(theirs)[0] == "running"
-    assert _demand(queue) == demand.Demand(waiting=1, running=1, others=1)
+    queue.submit("sdxl")
+    assert _demand(queue).others == 2
 
 
 def test_a_complaint_goes_into_the_log_of_each_task_that_waits(queue):
@@ -75,10 +82,11 @@ def test_when_the_worker_is_there_those_who_waited_for_it_wait_for_their_turn(qu
     assert len(queue.events(third)) == 2
 
 
-def test_a_very_long_queue_is_not_counted_to_its_end(queue):
-    for _ in range(demand.COUNTED + 5):
+def test_a_very_long_queue_is_not_counted_to_its_end(queue, monkeypatch):
+    monkeypatch.setattr(demand, "COUNTED", 10)
+    for _ in range(12):
         queue.submit()
-    assert _demand(queue).waiting == demand.COUNTED
+    assert _demand(queue).work.waiting == 10
 
 
 def test_tasks_of_a_model_that_somebody_serves_do_not_fail_even_if_he_is_silent_for_a_while(queue):

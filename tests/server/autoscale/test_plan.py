@@ -117,6 +117,8 @@ def test_one_that_was_asked_for_may_take_a_while_to_be_seen():
 def test_what_was_asked_is_settled_once():
     starting = _machine(worker=None, up_at=None, operation="op")
     seen = {starting.name: Sighting(state="starting", settled=True)}
+    assert _kinds(starting, seen=seen) == [("settled", "gpugen-a")]
+    seen = {starting.name: Sighting(state="running", settled=True)}
     assert _kinds(starting, seen=seen) == [("settled", "gpugen-a"), ("up", "gpugen-a")]
 
 

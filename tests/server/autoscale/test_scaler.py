@@ -1,39 +1,19 @@
-"""Tests of the autoscaler's decisions, with workers that only pretend."""
+"""Tests of the autoscaler's loop, with machines that only pretend."""
 
 import asyncio
 
 import pytest
 from tests.fakes import until
+from tests.server.autoscale.pretended import Pretended
 
 from gpugen_protocol.task import TaskFailure
-from gpugen_server.autoscale import scaler as scaler_module
-from gpugen_server.autoscale.provider import WORKER_USER, Ended
+from gpugen_server.autoscale import machines
+from gpugen_server.autoscale.machine import Sighting
+from gpugen_server.autoscale.plan import Rules
+from gpugen_server.autoscale.provider import WORKER_USER
 from gpugen_server.autoscale.scaler import Autoscaler
-
-
-class Pretended:
-    """A provider whose workers do what a test says."""
-
-    place = "this machine"
-
-    def __init__(self):
-        self.running = self.started = 0
-        self.failure = None
-
-    def obstacle(self):
-        return self.failure
-
-    async def start(self, on_end):
-        self.running += 1
-        self.started += 1
-        self.on_end = on_end
-
-    async def stop(self):
-        self.running = 0
-
-    def end(self, code=1, last_words="ValueError: no such model", lived=0.1):
-        self.running -= 1
-        self.on_end(Ended(code=code, last_words=last_words, lived=lived))
+from gpugen_server.queue import workers
+from gpugen_server.tokens import keeper
 
 
 @pytest.fixture
@@ -44,9 +24,25 @@ def provider():
 @pytest.fixture
 def scaler(queue, provider):
     """Its methods run one after the other, each in an event loop of its own."""
-    made = Autoscaler(queue.database, provider, max_workers=1, live_seconds=30)
-    yield made
+    yield _scaler(queue, provider)
     asyncio.run(queue.database.close())
+
+
+def _scaler(queue, provider, max_cost=0.0, **rules):
+    return Autoscaler(queue.database, provider, Rules(**rules), live_seconds=30, max_cost=max_cost)
+
+
+def _reconcile(scaler, times=1):
+    for _ in range(times):
+        asyncio.run(scaler.reconcile())
+
+
+def _arrive(queue, provider, *models):
+    """The worker of the machine that was started last introduces itself; gives its id."""
+    worker = queue.worker(WORKER_USER, *models)
+    opener = queue.database.call(keeper.check, provider.tokens[provider.started[-1]])
+    queue.database.call(machines.serve, opener.token, worker)
+    return worker
 
 
 def _as_light_server(provider):
@@ -55,148 +51,139 @@ def _as_light_server(provider):
     )
 
 
-def _reconcile(scaler):
-    asyncio.run(scaler.reconcile())
-
-
 def test_nothing_starts_while_nothing_waits(scaler, provider):
     _reconcile(scaler)
-    assert provider.started == 0
+    assert provider.started == []
 
 
 def test_a_task_that_waits_starts_one_worker_and_is_told(scaler, provider, queue):
     task = queue.submit()
-    _reconcile(scaler)
-    _reconcile(scaler)
-    assert provider.started == 1
+    _reconcile(scaler, 2)
+    assert len(provider.started) == 1
     assert queue.task(task) == ("queued", "starting", "Starting a worker on this machine")
     later = queue.submit()
     _reconcile(scaler)
-    assert provider.started == 1
+    assert len(provider.started) == 1
     assert queue.task(later)[1] == "starting"
     assert [event["type"] for event in queue.events(task)].count("phase") == 2
+
+
+def test_a_machine_that_is_there_and_boots_is_another_stage_than_one_that_was_asked_for(
+    scaler, provider, queue
+):
+    task = queue.submit()
+    _reconcile(scaler)
+    provider.shown[provider.started[0]] = Sighting(state="running")
+    _reconcile(scaler)
+    assert queue.task(task)[2] == "The machine is there, its worker is coming up: this machine"
 
 
 def test_a_worker_of_somebody_else_makes_another_one_needless(scaler, provider, queue):
     queue.worker("ann")
     queue.submit()
     _reconcile(scaler)
-    assert provider.started == 0
+    assert provider.started == []
+
+
+def test_one_who_serves_only_part_of_what_waits_does_not(scaler, provider, queue):
+    queue.worker("ann", "emoji")
+    queue.submit("emoji")
+    queue.submit("sdxl")
+    _reconcile(scaler)
+    assert len(provider.started) == 1
 
 
 def test_more_tasks_never_start_more_workers_than_allowed(queue, provider):
-    scaler = Autoscaler(queue.database, provider, max_workers=2, live_seconds=30)
+    scaler = _scaler(queue, provider, max_workers=2)
     for _ in range(5):
         queue.submit()
-    for _ in range(4):
-        _reconcile(scaler)
-    assert provider.started == 2
+    _reconcile(scaler, 4)
+    assert len(provider.started) == 2
 
 
 def test_a_worker_that_ends_at_once_is_not_started_again_at_once_and_the_tasks_say_why(
     scaler, provider, queue
 ):
     task = queue.submit()
-
-    async def scenario():
-        await scaler.reconcile()
-        provider.end()
-        await scaler.reconcile()
-
-    asyncio.run(scenario())
-    assert provider.started == 1
+    _reconcile(scaler)
+    provider.end("A worker on this machine ended with code 1: ValueError: no such model")
+    _reconcile(scaler, 2)
+    assert len(provider.started) == 1
     state, phase, text = queue.task(task)
     assert (state, phase) == ("queued", "queued")
-    assert "trying again in 2 s" in text
-    assert "ValueError: no such model" in text
+    assert text.endswith("ValueError: no such model; trying again in 2 s.")
     logs = [event["message"] for event in queue.events(task) if event["type"] == "log"]
     assert logs == ["A worker on this machine ended with code 1: ValueError: no such model"]
     assert "no such model" in scaler.describe()
 
 
-def test_the_pauses_grow_to_a_minute_and_a_useful_worker_resets_them(scaler, provider, queue, monkeypatch):
+def test_the_pauses_grow_even_over_restarts_and_a_useful_worker_resets_them(provider, queue):
     task = queue.submit()
 
-    def fail():
-        scaler._not_before = 0.0
-
-        async def scenario():
-            await scaler.reconcile()
+    def fail(useful=False):
+        queue.database.call(lambda store: store.change("UPDATE machines SET ended_at = ended_at - 60"))
+        scaler = _scaler(queue, provider)
+        queue.database.call(lambda store: store.change("DELETE FROM duties"))
+        _reconcile(scaler)
+        if useful:
+            _arrive(queue, provider)
+            provider.end("idle", failed=False)
+        else:
             provider.end()
-            await scaler.reconcile()
+        _reconcile(scaler)
+        return queue.task(task)[2].partition("again in ")[2]
 
-        asyncio.run(scenario())
-        return queue.task(task)[2].partition("again in ")[2].partition(".")[0]
-
-    assert [fail() for _ in range(7)] == ["2 s", "4 s", "8 s", "16 s", "32 s", "60 s", "60 s"]
-    scaler._not_before = 0.0
-
-    async def useful():
-        await scaler.reconcile()
-        queue.worker(WORKER_USER)
-        await scaler.reconcile()
-        provider.end(code=0, last_words="idle", lived=1)
-        await scaler.reconcile()
-
-    asyncio.run(useful())
-    assert fail() == "2 s"
+    assert [fail() for _ in range(7)] == ["2 s.", "4 s.", "8 s.", "16 s.", "32 s.", "60 s.", "60 s."]
+    fail(useful=True)
+    provider.end("idle", failed=False)
+    assert fail() == "2 s."
 
 
-def test_the_next_worker_comes_when_the_pause_is_over(scaler, provider, queue, monkeypatch):
-    monkeypatch.setattr(scaler_module, "LONGEST_PAUSE", 0.1)
-    queue.submit()
-
-    async def scenario():
-        await scaler.start()
-        await asyncio.to_thread(until, lambda: provider.started == 1)
-        provider.end()
-        await asyncio.to_thread(until, lambda: provider.started == 2)
-        await scaler.stop()
-
-    asyncio.run(scenario())
-    assert provider.running == 0
-
-
-def test_a_task_in_the_hands_of_a_worker_that_died_goes_to_the_next_one(scaler, provider, queue):
+def test_what_a_worker_held_that_died_goes_to_the_next_one(scaler, provider, queue):
     task = queue.submit()
-
-    async def scenario():
-        await scaler.reconcile()
-        queue.claim(queue.worker(WORKER_USER))
-        await scaler.reconcile()
-        assert queue.task(task)[0] == "running"
-        provider.end(code=137, last_words="Killed", lived=100)
-        await scaler.reconcile()
-
-    asyncio.run(scenario())
+    _reconcile(scaler)
+    queue.claim(_arrive(queue, provider))
+    _reconcile(scaler)
+    assert queue.task(task)[0] == "running"
+    provider.end("Killed", failed=False)
+    _reconcile(scaler)
     assert queue.task(task)[0] == "queued"
-    assert provider.started == 2
+    assert len(provider.started) == 2
+
+
+def test_a_machine_that_ended_takes_its_tokens_with_it(scaler, provider, queue):
+    queue.submit()
+    _reconcile(scaler)
+    token = provider.tokens[provider.started[0]]
+    assert queue.database.call(keeper.check, token).user == WORKER_USER
+    provider.end()
+    _reconcile(scaler)
+    assert queue.database.call(keeper.check, token) is None
 
 
 def test_without_the_workers_libraries_the_tasks_fail_with_what_to_install(scaler, provider, queue):
     _as_light_server(provider)
     task = queue.submit()
     _reconcile(scaler)
-    assert provider.started == 0
+    assert provider.started == []
     assert queue.task(task)[0] == "failed"
     assert queue.events(task)[-1]["error"]["hint"] == "pip install 'gpugen[worker]'"
     assert scaler.describe() == "No worker can start here."
 
 
-def test_once_the_worker_is_there_no_task_says_any_more_that_it_starts(scaler, queue):
+def test_once_the_worker_is_there_no_task_says_any_more_that_it_starts(scaler, provider, queue):
     first, second = queue.submit(), queue.submit()
     _reconcile(scaler)
-    queue.claim(queue.worker(WORKER_USER))
+    queue.claim(_arrive(queue, provider))
     _reconcile(scaler)
     assert (queue.task(first)[0], queue.task(second)) == ("running", ("queued", "queued", "next in line"))
 
 
 def test_a_light_server_leaves_its_tasks_to_the_workers_of_others(queue, provider):
     _as_light_server(provider)
-    scaler = Autoscaler(queue.database, provider, max_workers=2, live_seconds=30)
+    scaler = _scaler(queue, provider, max_workers=2)
     running, waiting, strange = queue.submit(), queue.submit(), queue.submit("sdxl")
-    remote = queue.worker("ann", "emoji")
-    queue.claim(remote)
+    queue.claim(queue.worker("ann", "emoji"))
     _reconcile(scaler)
     states = [queue.task(task)[0] for task in (running, waiting, strange)]
     assert states == ["running", "queued", "queued"]
@@ -212,7 +199,7 @@ def test_a_task_whose_model_no_worker_here_can_have_fails_with_what_to_look_at(s
     task, other = queue.submit("sdxl"), queue.submit("emoji")
     _reconcile(scaler)
     assert queue.task(task)[0] == "queued"  # nobody knows yet what the worker offers
-    queue.worker(WORKER_USER, "emoji")
+    _arrive(queue, provider, "emoji")
     _reconcile(scaler)
     assert (queue.task(task)[0], queue.task(other)[0]) == ("failed", "queued")
     error = queue.events(task)[-1]["error"]
@@ -223,29 +210,117 @@ def test_a_task_whose_model_no_worker_here_can_have_fails_with_what_to_look_at(s
 
 def test_a_model_that_a_worker_of_somebody_else_has_is_waited_for(scaler, provider, queue):
     task = queue.submit("sdxl")
-    queue.worker(WORKER_USER, "emoji")
+    _reconcile(scaler)
+    _arrive(queue, provider, "emoji")
     queue.worker("ann", "sdxl")
     _reconcile(scaler)
     assert queue.task(task)[0] == "queued"
 
 
-def test_a_worker_that_was_idle_for_its_time_has_not_failed(scaler, provider, queue):
-    queue.submit()
-
-    async def scenario():
-        await scaler.reconcile()
-        provider.end(code=0, last_words="idle", lived=1)
-        await scaler.reconcile()
-
-    asyncio.run(scenario())
-    assert provider.started == 2
-    assert "ended" not in scaler.describe()
+def test_what_was_refused_is_said_with_the_next_try(scaler, provider, queue):
+    task = queue.submit()
+    provider.refusals = ["zone a: stock-out", "zone b: stock-out"]
+    _reconcile(scaler, 3)
+    last = queue.events(task)[-1]
+    assert last["text"] == "Starting a worker on this machine. Before: zone b: stock-out"
+    assert last["data"]["refused"] == ["zone a: stock-out", "zone b: stock-out"]
 
 
-def test_whatever_goes_wrong_the_autoscaler_looks_again_and_stops_its_workers(
-    scaler, provider, queue, monkeypatch, caplog
+def test_a_provider_that_does_not_answer_is_asked_again_and_nothing_is_thought_to_be_gone(
+    scaler, provider, queue
 ):
-    monkeypatch.setattr(scaler_module, "PERIOD", 0.01)
+    task = queue.submit()
+    _reconcile(scaler)
+    provider.away = True
+    _reconcile(scaler)
+    assert queue.task(task)[2] == "The provider does not answer. Asking again."
+    provider.away = False
+    _reconcile(scaler)
+    assert len(provider.started) == 1
+
+
+def test_a_machine_that_is_let_go_gets_no_more_tasks_and_the_next_waits_until_it_is_gone(queue, provider):
+    scaler = _scaler(queue, provider, idle=600)
+    queue.submit()
+    _reconcile(scaler)
+    worker = _arrive(queue, provider)
+    (name,) = provider.started
+    queue.claim(worker)
+    queue.database.call(lambda store: store.change("UPDATE tasks SET state = 'canceled'"))
+    queue.database.call(lambda store: store.change("UPDATE machines SET busy_at = busy_at - 700"))
+    _reconcile(scaler)
+    assert provider.stopped == [name]
+    task = queue.submit()
+    assert queue.claim(worker) == ()
+    (listed,) = queue.database.call(workers.listing, 0.0, None)
+    assert listed.state == "draining"
+    _reconcile(scaler)
+    assert provider.started == [name]
+    assert "still going" in queue.task(task)[2]
+    del provider.shown[name]
+    _reconcile(scaler)
+    assert len(provider.started) == 2
+
+
+def test_a_task_that_comes_just_then_keeps_its_worker(queue, provider, scaler):
+    queue.submit()
+    _reconcile(scaler)
+    worker = _arrive(queue, provider)
+    (machine,) = queue.database.call(machines.present, provider.name)
+    queue.claim(worker)
+    assert not queue.database.call(machines.leave, machine, "it was idle", even_if_busy=False)
+    assert queue.database.call(machines.leave, machine, "too many", even_if_busy=True)
+
+
+def test_what_no_row_knows_is_removed(scaler, provider):
+    provider.shown["gpugen-stray"] = Sighting(state="running")
+    _reconcile(scaler)
+    assert provider.removed == ["gpugen-stray"]
+
+
+def test_the_limit_of_a_day_keeps_machines_from_starting_and_says_so(queue):
+    provider = Pretended(hourly=2.0)
+    scaler = _scaler(queue, provider, max_cost=1.0)
+    task = queue.submit()
+    _reconcile(scaler)
+    provider.shown[provider.started[0]] = Sighting(state="running")
+    _reconcile(scaler)
+    now = queue.database.now()
+    monday_noon = now - now % 86400 + 43200
+    queue.database.engine.now = lambda: monday_noon
+    queue.database.call(lambda store: store.change("UPDATE machines SET up_at = ?", monday_noon - 3600))
+    provider.end("Google has stopped it.", failed=False)
+    queue.database.call(lambda store: store.change("UPDATE machines SET worker = 'w'"))
+    _reconcile(scaler, 2)
+    assert len(provider.started) == 1
+    assert queue.task(task)[2] == (
+        "The machines have cost $2.00 today, the limit of a day is $1.00: "
+        "none is started before midnight UTC."
+    )
+    queue.database.engine.now = lambda: monday_noon + 86400
+    _reconcile(scaler)
+    assert len(provider.started) == 2
+
+
+def test_of_two_servers_one_does_it_and_the_other_lets_go_of_what_it_has(queue, provider):
+    one, two, other = _scaler(queue, provider), None, Pretended()
+    two = _scaler(queue, other)
+    queue.submit()
+    _reconcile(one)
+    _reconcile(two)
+    assert (len(provider.started), len(other.started)) == (1, 0)
+    assert other.closed == 1
+    queue.database.call(lambda store: store.change("UPDATE duties SET until = 0"))
+    other.shown = {provider.started[0]: Sighting(state="ended", text="its server is gone")}
+    _reconcile(two)
+    _reconcile(one)
+    assert len(other.started) == 1
+    assert provider.closed == 1
+
+
+def test_whatever_goes_wrong_the_autoscaler_looks_again_and_lets_go_at_the_end(
+    scaler, provider, queue, caplog
+):
     right = provider.obstacle
     looks = []
 
@@ -260,11 +335,11 @@ def test_whatever_goes_wrong_the_autoscaler_looks_again_and_stops_its_workers(
         await scaler.start()
         await asyncio.to_thread(until, lambda: len(looks) > 3)
         provider.obstacle = right
-        await asyncio.to_thread(until, lambda: provider.started == 1)
+        await asyncio.to_thread(until, lambda: len(provider.started) == 1)
         await scaler.stop()
 
     asyncio.run(scenario())
-    assert provider.running == 0
+    assert provider.closed == 1
     told = [record for record in caplog.records if "could not do its work" in record.getMessage()]
     assert len(told) == 1
     assert told[0].exc_info

@@ -65,6 +65,11 @@ def understand(refusals: Sequence[Refusal]) -> Trouble:
     return min(map(_one, refusals), key=lambda trouble: order[trouble.reach])
 
 
+def is_stock_out(code: str) -> bool:
+    """Whether `code` says that a zone has no such machine to give now."""
+    return code in _STOCK_OUT
+
+
 def _one(refusal: Refusal) -> Trouble:
     code, message = refusal.code, refusal.message
     if code in _QUOTA or "quota" in code.lower():
@@ -74,6 +79,8 @@ def _one(refusal: Refusal) -> Trouble:
         return _trouble("stock-out", "zone", 10 * MINUTE, refusal)
     if code in _BUSY or refusal.status == 429:
         return _trouble("busy", "zone", MINUTE / 2, refusal)
+    if "machineTypes/" in message or "acceleratorTypes/" in message:
+        return _trouble("configuration", "zone", 30 * MINUTE, refusal)  # not every zone has every kind
     if code in _ACCOUNT or refusal.status in {400, 401, 403, 404}:
         kind = "permission" if refusal.status in {401, 403} or _denied(code) else "configuration"
         return _trouble(kind, "everything", 5 * MINUTE, refusal)

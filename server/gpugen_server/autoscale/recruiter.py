@@ -1,0 +1,168 @@
+"""Asks for the machines that the queue is worth, and tells the tasks that wait what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from gpugen_protocol.clock import rfc3339
+from gpugen_protocol.task import TaskFailure
+from gpugen_server.autoscale import demand, machines, plan
+from gpugen_server.autoscale.demand import Demand
+from gpugen_server.autoscale.hands import Hands
+from gpugen_server.autoscale.ledger import Ledger, View
+from gpugen_server.autoscale.machine import Machine, Sighting
+from gpugen_server.autoscale.plan import Rules
+from gpugen_server.autoscale.provider import Choice, Nothing, Provider
+from gpugen_server.autoscale.teller import Teller
+from gpugen_server.database import Store
+
+AT_ONCE = 10  # machines asked for in one look
+
+log = structlog.get_logger(__name__)
+
+
+class Recruiter:
+    """Every method raises Deposed and ProviderAway.
+
+    Args:
+        max_cost: dollars of a day after which no machine is started; 0: any number.
+    """
+
+    def __init__(
+        self, ledger: Ledger, provider: Provider, hands: Hands, teller: Teller, rules: Rules, max_cost: float
+    ) -> None:
+        self._ledger = ledger
+        self._provider = provider
+        self._hands = hands
+        self._teller = teller
+        self._rules = rules
+        self._max_cost = max_cost
+
+    async def serve(self, view: View, sightings: Mapping[str, Sighting]) -> float:
+        """Ask for what is missing, and tell those who wait; gives seconds until there may be news."""
+        view = await self._without_hopeless(view)
+        missing = self._missing(view.demand, view.machines)
+        if not view.demand.work.waiting:
+            self._teller.trouble = ""
+        elif missing:
+            return min(self._pace(view), await self._start(view, missing))
+        else:
+            await self._tell(view, sightings)
+        return self._pace(view)
+
+    def _missing(self, found: Demand, present: list[Machine]) -> int:
+        return plan.missing(plan.desired(found.work, self._rules), self._rules, present, found.others)
+
+    def _pace(self, view: View) -> float:
+        rhythm = self._provider.rhythm
+        if any(machine.leaving or machine.worker is None for machine in view.machines):
+            return rhythm.short
+        return rhythm.usual if view.machines or view.demand.work.waiting else rhythm.none
+
+    async def _without_hopeless(self, view: View) -> View:
+        """A worker of this server is there, and all offer the same: what it does not serve nobody will."""
+        if not (view.demand.started and view.demand.unserved):
+            return view
+        await self._ledger.change(demand.fail_unserved, self._ledger.live_after(), _model_missing)
+        return await self._ledger.view()
+
+    async def _start(self, view: View, missing: int) -> float:
+        """Gives seconds until it is worth to look again."""
+        obstacle = self._provider.obstacle()
+        if obstacle is not None:
+            await self._give_up(obstacle, view.demand)
+            return self._provider.rhythm.usual
+        for brake in (self._pause(view), self._limit(view)):
+            if brake is not None:
+                text, data, seconds = brake
+                await self._teller.waiting(text, data)
+                return seconds
+        for _ in range(min(missing, AT_ONCE)):
+            choice = await self._provider.choose(self._ledger.now())
+            if isinstance(choice, Nothing):
+                return await self._nothing(choice, view)
+            machine = await self._ledger.change(self._intend, choice, self._ledger.live_after())
+            if machine is None:
+                break
+            await self._teller.starting(_starting(choice.text, up=False), choice.data)
+            await self._hands.ask(machine)
+        return self._provider.rhythm.short
+
+    def _intend(self, store: Store, choice: Choice, live_after: float) -> Machine | None:
+        """One more row, if at this moment there is still one too few."""
+        present = machines.present(store, self._ledger.provider)
+        if not self._missing(demand.read(store, live_after), present):
+            return None
+        return machines.intend(store, self._ledger.provider, choice)
+
+    # ---- why none is started ----
+
+    async def _give_up(self, obstacle: TaskFailure, found: Demand) -> None:
+        if obstacle.message != self._teller.trouble:
+            log.warning("no worker can start", reason=obstacle.message)
+        self._teller.trouble = obstacle.message
+        if found.absent:
+            await self._ledger.change(
+                demand.fail_unserved, self._ledger.live_after(), lambda _model: obstacle
+            )
+
+    def _pause(self, view: View) -> tuple[str, dict[str, Any], float] | None:
+        """After a failure; longer after several in a row."""
+        count, last, reason = view.failures
+        pause = plan.pause(self._rules, count)
+        left = last + pause - self._ledger.now()
+        if left <= 0:
+            return None
+        text = f"{reason.rstrip('.')}; trying again in {pause:g} s."
+        return text, {"reason": "failed", "pause": pause}, left
+
+    def _limit(self, view: View) -> tuple[str, dict[str, Any], float] | None:
+        """The brake on a day's cost."""
+        if not self._max_cost or view.spent < self._max_cost:
+            return None
+        text = (
+            f"The machines have cost ${view.spent:.2f} today, the limit of a day is ${self._max_cost:.2f}: "
+            "none is started before midnight UTC."
+        )
+        data = {"reason": "cost", "spent": round(view.spent, 4), "limit": self._max_cost}
+        return text, data, self._provider.rhythm.usual
+
+    async def _nothing(self, nothing: Nothing, view: View) -> float:
+        seconds = max(1.0, nothing.again_at - self._ledger.now())
+        if not view.machines:  # else those who wait have something to wait for
+            at = rfc3339(nothing.again_at)
+            text = f"{nothing.text} The next try is at {at[11:16]} UTC."
+            await self._teller.waiting(text, {"reason": "refused", "next_at": at})
+        return seconds
+
+    # ---- what is told ----
+
+    async def _tell(self, view: View, sightings: Mapping[str, Sighting]) -> None:
+        staying = [machine for machine in view.machines if not machine.leaving]
+        if view.demand.others or any(machine.worker is not None for machine in staying):
+            await self._teller.line_up(self._ledger.live_after())
+        elif staying:
+            first = staying[0]
+            seen = sightings.get(first.name)
+            up = seen is not None and seen.state == "running"
+            await self._teller.starting(_starting(first.text, up=up), {"machine": first.name, "up": up})
+        elif view.machines:
+            await self._teller.waiting("The last machine is still going; the next one follows it.", {})
+
+
+def _starting(where: str, *, up: bool) -> str:
+    return (
+        f"The machine is there, its worker is coming up: {where}" if up else f"Starting a worker on {where}"
+    )
+
+
+def _model_missing(model: str) -> TaskFailure:
+    return TaskFailure(
+        code="model_missing",
+        message=f"No worker here has the model {model}: its files cannot be had on this machine.",
+        hint="Its folder may be missing, or the machine is offline and never loaded it: see `gpugen models` "
+        "and `gpugen doctor`.",
+    )

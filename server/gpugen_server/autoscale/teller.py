@@ -1,0 +1,53 @@
+"""What the tasks that wait are told of the machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gpugen_server.autoscale import demand
+from gpugen_server.autoscale.ledger import Ledger
+from gpugen_server.queue.demand import tell_waiting
+
+MOST_REFUSALS = 10
+
+
+class Teller:
+    """Speaks to the tasks that wait; what they know already is not said again.
+
+    Attributes:
+        trouble: why no machine comes; empty while nothing is wrong.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._told = True  # a server before this one may have told them something
+        self._refusals: list[str] = []
+        self.trouble = ""
+
+    def refused(self, text: str) -> None:
+        """Keep in mind that a machine did not come, for what is said of the next one."""
+        self._refusals = [*self._refusals[-MOST_REFUSALS + 1 :], text]
+
+    async def starting(self, text: str, data: Mapping[str, Any]) -> None:
+        """A machine comes."""
+        self._told = True
+        self.trouble = ""
+        said = f"{text}. Before: {self._refusals[-1]}" if self._refusals else text
+        await self._ledger.change(tell_waiting, None, "starting", said, self._with_refusals(data))
+
+    async def waiting(self, text: str, data: Mapping[str, Any]) -> None:
+        """None comes for now."""
+        self.trouble = text
+        await self._ledger.database.run(tell_waiting, None, "queued", text, self._with_refusals(data))
+
+    async def line_up(self, live_after: float) -> None:
+        """A worker is there: who waited for a machine now waits for its turn."""
+        self._refusals.clear()
+        self.trouble = ""
+        if self._told:
+            self._told = False
+            await self._ledger.change(demand.line_up, live_after)
+
+    def _with_refusals(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {**data, "refused": list(self._refusals)} if self._refusals else dict(data)
