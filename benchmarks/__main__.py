@@ -17,6 +17,7 @@ NAMES = (
     "preview",
     "notebook",
     "coldstart",
+    "simulate",
 )
 
 

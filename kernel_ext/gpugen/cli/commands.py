@@ -28,6 +28,7 @@ SHORT_HELP = {
     "worker": "Run a worker for a server.",
     "token": "Make, list and revoke the tokens of a server.",
     "db": "Bring the server's database up to date, or check it.",
+    "simulate": "What waiting for workers would cost with other settings.",
     "doctor": "What works, what does not, and what to do about it.",
 }
 
