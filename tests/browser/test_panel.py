@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
+from tests.fakes import until
 
 from gpugen_client.access import connect
 from gpugen_client.tasks import Tasks
@@ -70,6 +71,16 @@ def run_cell(page: Page, index: int) -> Locator:
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     return cell.locator(".jp-OutputArea-output")
+
+
+def has_run(page: Page, index: int) -> bool:
+    """Run cell `index` where nothing on the page says when the kernel is ready: what comes too early is lost."""
+    run_cell(page, index)
+    try:
+        expect(page.locator(".jp-InputPrompt").nth(index)).to_have_text(re.compile(r"\d"), timeout=5000)
+    except AssertionError:
+        return False
+    return True
 
 
 def test_cancel_in_the_panel_stops_the_task_of_a_running_cell(page: Page, lab: Lab) -> None:
@@ -154,6 +165,35 @@ def test_two_tabs_agree_and_the_form_says_what_the_server_says(page: Page, lab: 
         if not task.finished:
             tasks_of(lab).cancel(task.id)
     other.close()
+
+
+def test_the_launcher_leads_to_an_image_also_where_no_websocket_gets_through(page: Page, lab: Lab) -> None:
+    page.route_web_socket(re.compile("gpugen/api/v1/events"), lambda socket: socket.close())
+    page.goto(lab.address())
+    page.locator(".jp-LauncherCard", has_text="Generate an Image").click()
+    panel = page.get_by_role("region", name="gpugen")
+    panel.get_by_label("Prompt", exact=True).fill("an anchor")
+    panel.get_by_role("button", name="Generate").click()
+
+    expect(row(panel, "an anchor")).to_have_attribute("data-state", "succeeded")
+    expect(row(panel, "an anchor").get_by_role("img")).to_be_visible()
+
+
+def test_notebook_7_has_the_panel_and_draws(page: Page, lab: Lab) -> None:
+    path = lab.write("seven.ipynb", "%load_ext gpugen", "%%gpugen --seed 7\na kite")
+    page.goto(f"{lab.url.removesuffix('lab/')}notebooks/{path.name}?token={lab.token}")
+    until(lambda: has_run(page, 0), 120)
+    page.keyboard.press("Control+Shift+C")
+    page.keyboard.type("Open the gpugen Panel")
+    page.keyboard.press("Enter")
+    panel = page.get_by_role("region", name="gpugen")
+
+    outputs = run_cell(page, 1)
+    expect(outputs.locator("img[src^='data:image/png']").last).to_be_visible()
+    expect(row(panel, "a kite")).to_have_attribute("data-state", "succeeded")
+    row(panel, "a kite").get_by_role("button", name="a kite").click()
+    panel.get_by_role("button", name="Insert cell").click()
+    expect(page.locator(".jp-Notebook .jp-CodeCell").nth(2)).to_contain_text("%%gpugen")
 
 
 def test_it_looks_right_and_a_screen_reader_can_use_it(page: Page, lab: Lab, pictures: Path) -> None:
