@@ -74,7 +74,7 @@ def run_cell(page: Page, index: int) -> Locator:
 
 
 def has_run(page: Page, index: int) -> bool:
-    """Run cell `index` where nothing on the page says when the kernel is ready: what comes too early is lost."""
+    """Run cell `index` where nothing says when the kernel is ready: what comes too early is lost."""
     run_cell(page, index)
     try:
         expect(page.locator(".jp-InputPrompt").nth(index)).to_have_text(re.compile(r"\d"), timeout=5000)
