@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 BENCHMARKS ?=
 
 PY := $(VENV)/bin/python
@@ -63,10 +64,11 @@ watch: $(VENV)/.demo
 	@rm -rf $(INSTALLED_PANEL) && ln -s "$(CURDIR)/kernel_ext/gpugen_jupyter/labextension" $(INSTALLED_PANEL)
 	@$(JLPM) watch
 
-# The browser has a run of its own: its driver keeps an event loop open, which no asyncio test may meet.
+# The tests of a file stay in one process and in their order. The browser has a run of its own: its driver keeps an
+# event loop open, which no asyncio test may meet.
 test: $(VENV)/.dev $(VENV)/.browser
 	@status=0; \
-	$(PY) -m pytest -q -m 'not browser' $(PYTEST_ARGS) || status=1; \
+	$(PY) -m pytest -q -m 'not browser' -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) || status=1; \
 	$(PY) -m pytest -q -m browser tests/browser $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
