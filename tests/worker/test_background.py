@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
 
@@ -63,4 +64,13 @@ def test_a_task_canceled_during_the_import_does_not_wait_for_it(gate: threading.
     generator = BackgroundGenerator(("emoji",), after(gate))
     with pytest.raises(Interrupted):
         next(generator.draw(A_REQUEST, Recording(stop_after=0)))
+    gate.set()
+
+
+def test_what_can_be_done_meanwhile_is_done_for_the_model_that_was_asked_for(gate: threading.Event) -> None:
+    begun: queue.SimpleQueue[str] = queue.SimpleQueue()
+    generator = BackgroundGenerator(("emoji",), after(gate), begun.put)
+    images = generator.draw(A_REQUEST, Recording())
+    threading.Thread(target=next, args=(images,), daemon=True).start()
+    assert begun.get(timeout=10) == "emoji"  # the gate is closed: nothing was made yet
     gate.set()

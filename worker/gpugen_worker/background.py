@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gpugen_protocol.errors import describe
 from gpugen_protocol.request import ResolvedRequest
@@ -13,6 +13,8 @@ from gpugen_worker.generator import NOISE, DrawingFailed, Generator, Observer, S
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+T = TypeVar("T")
 
 _LOOK = 0.2  # seconds between two looks whether the task was canceled
 
@@ -23,12 +25,19 @@ class BackgroundGenerator:
     Args:
         models: what it will be able to draw with.
         make: imports and builds it; runs in a thread that does not hold up the program's end.
+        meanwhile: what can be done before that for a model that a task asks for; in such a thread.
     """
 
-    def __init__(self, models: tuple[str, ...], make: Callable[[], Generator]) -> None:
+    def __init__(
+        self,
+        models: tuple[str, ...],
+        make: Callable[[], Generator],
+        meanwhile: Callable[[str], object] = lambda model: None,
+    ) -> None:
         self.models = models
+        self._meanwhile = meanwhile
         self._made: Future[Generator] = Future()
-        threading.Thread(target=self._make, args=(make,), name="import", daemon=True).start()
+        _in_background(self._make, make)
 
     @property
     def loaded(self) -> tuple[str, ...]:
@@ -39,7 +48,9 @@ class BackgroundGenerator:
 
     def draw(self, request: ResolvedRequest, observer: Observer, start: Start = NOISE) -> Iterator[Image]:
         """As `Generator.draw`; waits for the import first."""
-        self._await(observer)
+        if not self._made.done():
+            _in_background(self._meanwhile, request.model)
+            self._await(observer)
         failure = self._made.exception()
         if failure is not None:
             raise DrawingFailed(
@@ -50,8 +61,6 @@ class BackgroundGenerator:
         yield from self._made.result().draw(request, observer, start)
 
     def _await(self, observer: Observer) -> None:
-        if self._made.done():
-            return
         observer.phase("loading", "Starting PyTorch")
         while not wait([self._made], timeout=_LOOK).done:
             observer.check()
@@ -61,3 +70,7 @@ class BackgroundGenerator:
             self._made.set_result(make())
         except BaseException as error:  # also a SystemExit or a panic of Rust: `draw` waits, and tells it
             self._made.set_exception(error)
+
+
+def _in_background(call: Callable[[T], object], argument: T) -> None:
+    threading.Thread(target=call, args=(argument,), daemon=True).start()

@@ -53,6 +53,15 @@ def local_folder(model: Model) -> Path | None:
     return Path(model.path).expanduser() if model.path else None
 
 
+def present_folder(model: Model) -> Path | None:
+    """The folder of a model whose files are on this machine, also in the Hub's cache; None for others."""
+    folder = local_folder(model)
+    if folder is not None:
+        return folder if folder.is_dir() else None
+    index = _cached_index(model)
+    return None if index is None else index.parent
+
+
 def _present(model: Model) -> Model:
     folder = local_folder(model)
     if folder is not None and not folder.is_dir():
@@ -67,11 +76,11 @@ def _can_be_had(model: Model, offline: bool) -> bool:
     folder = local_folder(model)
     if folder is not None:
         return bool(model.bundled) or folder.is_dir()
-    return not offline or _is_cached(model)
+    return not offline or _cached_index(model) is not None
 
 
-def _is_cached(model: Model) -> bool:
+def _cached_index(model: Model) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    revision = model.revision or None
-    return isinstance(try_to_load_from_cache(model.repository, "model_index.json", revision=revision), str)
+    found = try_to_load_from_cache(model.repository, "model_index.json", revision=model.revision or None)
+    return Path(found) if isinstance(found, str) else None

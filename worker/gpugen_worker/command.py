@@ -88,6 +88,7 @@ def _check_extra(settings: Settings) -> None:
 def _generator(settings: Settings, models: tuple[Model, ...], data_dir: Path) -> Generator:
     from gpugen_worker.background import BackgroundGenerator
     from gpugen_worker.fake import FakeGenerator
+    from gpugen_worker.read_ahead import read_ahead
 
     names = tuple(model.name for model in models)
     if settings.generator == "fake":
@@ -98,7 +99,8 @@ def _generator(settings: Settings, models: tuple[Model, ...], data_dir: Path) ->
 
         return DiffusionGenerator(models, data_dir=data_dir, batch=settings.batch)
 
-    return BackgroundGenerator(names, make)
+    by_name = {model.name: model for model in models}
+    return BackgroundGenerator(names, make, lambda name: read_ahead(by_name[name]))
 
 
 def _introduction(settings: Settings, generator: Generator) -> Any:

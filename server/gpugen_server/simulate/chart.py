@@ -74,13 +74,18 @@ def _line(frame: _Frame, results: Sequence[Result], limit: int, number: int) -> 
     points = [(frame.x(each.cost_per_day), frame.y(each.wait_mean)) for each in results]
     path = "M" + "L".join(f"{x} {y}" for x, y in points)
     dots = "".join(
-        f'<circle cx="{x}" cy="{y}" r="3.5" fill="{colour}"/>'
-        f'<text x="{x + 6}" y="{y - 6}" {_TEXT}>{duration(each.idle)}</text>'
+        f'<circle cx="{x}" cy="{y}" r="3.5" fill="{colour}"/>{_label(x, y, duration(each.idle), number)}'
         for (x, y), each in zip(points, results, strict=True)
     )
     key = f'<text x="{WIDTH - _RIGHT + 24}" y="{_TOP + 16 + 18 * number}" {_TEXT}>at most {limit}</text>'
     mark = f'<circle cx="{WIDTH - _RIGHT + 14}" cy="{_TOP + 12 + 18 * number}" r="4" fill="{colour}"/>'
     return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>{dots}{mark}{key}'
+
+
+def _label(x: float, y: float, text: str, number: int) -> str:
+    """Beside its point, on the other side for every second line."""
+    place = f'x="{x + 6}" y="{y - 6}"' if number % 2 else f'x="{x - 6}" y="{y + 15}" text-anchor="end"'
+    return f"<text {place} {_TEXT}>{text}</text>"
 
 
 def _ticks(step: float, most: float) -> list[float]:

@@ -1,7 +1,7 @@
 """Queue and machines as events in simulated time; what to do about the machines says the autoscaler's policy.
 
 Nothing is done for every machine at every moment: a task costs two steps of a heap, whoever else is there.
-The policy is asked as the server asks it, after submits and every few seconds, with what can matter to it:
+The policy is asked as the server asks it, after submits and every few seconds, about what can matter to it:
 machines leave only when they are idle, those that were without work for longest first, so it is shown just as
 many of them as could have to go.
 """
@@ -18,13 +18,14 @@ from typing import Literal
 
 from msgspec import Struct
 
+from gpugen_server.autoscale.gce.provider import GceProvider
 from gpugen_server.autoscale.machine import Machine, Sighting
 from gpugen_server.autoscale.plan import Recent, Rules, Scene, Work, desired, missing, steps
+from gpugen_server.autoscale.recruiter import AT_ONCE
 from gpugen_server.simulate.arrivals import Arrival
 from gpugen_server.simulate.spread import Spread
 
-PERIOD = 5.0  # seconds between two looks of the autoscaler
-HASTE = 0.25  # seconds in which submits are looked at together
+RHYTHM = GceProvider.rhythm
 POWER_OFF = 20.0  # seconds that a machine costs after its worker has left
 LEAST_BILLED = 60.0  # seconds; the cloud's minimum
 _UNEVEN = 0.2  # of the logarithm of how long booting takes
@@ -146,7 +147,7 @@ class World:
         else:
             self._queue.append(arrival)
             self._waiting += seconds
-        self._look_at = min(self._look_at, max(now, self._looked_at + HASTE))
+        self._look_at = min(self._look_at, max(now, self._looked_at + RHYTHM.least))
 
     def _begin(self, now: float, box: _Box, arrival: Arrival) -> None:
         came_at, seconds = arrival
@@ -183,10 +184,12 @@ class World:
         self._looked_at = now
         work = Work(waiting=len(self._queue), running=self._running, seconds=self._waiting)
         wanted = desired(work, self._rules)
-        for _ in range(missing(wanted, self._rules, (), others=self._there)):
+        lacking = missing(wanted, self._rules, (), others=self._there)
+        for _ in range(min(lacking, AT_ONCE)):
             self._ask(now)
         self._let_go(now, self._recent.note(now, wanted))
-        self._look_at = now + PERIOD if self._there > 1 else math.inf  # the only one leaves by itself
+        pace = RHYTHM.short if self._booting else RHYTHM.usual
+        self._look_at = now + pace if self._there > 1 else math.inf  # the only one leaves by itself
 
     def _ask(self, now: float) -> None:
         outcome = self.outcome
