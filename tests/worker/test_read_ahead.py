@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 from gpugen_protocol.models import Model, parse_registry
 from gpugen_worker.choice import local_folder
@@ -29,8 +29,8 @@ def test_all_weights_of_the_bundled_model_are_read() -> None:
 def test_a_model_of_the_hub_is_read_from_the_cache_and_nothing_is_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:1")
     model = entry(repository="owner/model", revision="a" * 40)
     assert read_ahead(model) == 0
     folder = tmp_path / "models--owner--model" / "snapshots" / ("a" * 40)
