@@ -56,11 +56,11 @@ class Hands:
         if not await self._ledger.change(machines.leave, machine, why, even_if_busy):
             return
         if not machine.leaving:
-            log.info("a machine is let go", name=machine.name, why=why)
+            log.info("a machine is let go", machine=machine.name, why=why)
         await self._provider.stop(machine)
 
     async def _end(self, machine: Machine, why: str, failed: bool) -> None:
-        log.info("a machine ended", name=machine.name, why=why, failed=failed)
+        log.info("a machine ended", machine=machine.name, why=why, failed=failed)
         await self._ledger.change(machines.end, machine, why, failed)
         if failed:
             await self._ledger.change(demand.complain, why)

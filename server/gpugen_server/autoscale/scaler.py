@@ -24,6 +24,7 @@ from gpugen_server.complaints import Complaints
 from gpugen_server.database import Database
 
 AWAY = 60.0  # seconds without a look after which this server may have missed what happened
+SETTLING = 120.0  # seconds for which is looked out for what may still come, or be cleared away
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,7 @@ class Autoscaler:
         self._hands = Hands(self._ledger, provider, self._teller)
         self._recruiter = Recruiter(self._ledger, provider, self._hands, self._teller, rules, max_cost)
         self._recent = Recent(rules.window)
-        self._since = self._looked_at = self._observed_at = 0.0  # by the database's clock
+        self._since = self._looked_at = self._observed_at = self._peopled_at = 0.0  # by the database's clock
         self._pace = provider.rhythm.usual  # seconds until the next look
         self._text = ""
         self._changed = asyncio.Event()
@@ -106,6 +107,8 @@ class Autoscaler:
             view = await self._ledger.view()
         self._text = f"{len(view.machines)} of at most {self._rules.max_workers} on {self._provider.place}"
         self._pace = await self._recruiter.serve(view, sightings)
+        if self._settling:
+            self._pace = min(self._pace, self._provider.rhythm.usual)
 
     async def _run(self) -> None:
         while True:
@@ -134,9 +137,16 @@ class Autoscaler:
             self._since = now
         self._looked_at = now
 
+    @property
+    def _settling(self) -> bool:
+        return self._looked_at - self._peopled_at < SETTLING
+
     async def _observe(self, rows: list[Machine]) -> Mapping[str, Sighting]:
         """What the provider shows; seldom looked at while nothing should be there."""
-        if not rows and self._looked_at - self._observed_at < self._provider.rhythm.none:
+        if rows:
+            self._peopled_at = self._looked_at
+        seldom = self._looked_at - self._observed_at < self._provider.rhythm.none
+        if not rows and not self._settling and seldom:
             return {}
         self._observed_at = self._looked_at
         return await self._provider.observe(rows)

@@ -15,7 +15,7 @@ from gpugen_server.autoscale.gce.cloud import Cloud, Instance, Limits
 from gpugen_server.autoscale.gce.errors import Refused, Unclear
 from gpugen_server.autoscale.gce.offers import Catalogue, Offer
 from gpugen_server.autoscale.gce.quota import Quotas
-from gpugen_server.autoscale.gce.states import is_stopped, sighting
+from gpugen_server.autoscale.gce.states import is_stopped, not_there, sighting
 from gpugen_server.autoscale.gce.trouble import understand
 from gpugen_server.autoscale.machine import Machine, Sighting
 from gpugen_server.autoscale.prices import Prices
@@ -99,7 +99,7 @@ class GceProvider:
         """As `Provider.remove`."""
         for instance in await self._quietly(self._cloud.machines):
             if instance.name == name and not self._was_told(name):
-                log.warning("a machine that nobody knows is deleted", name=name, zone=instance.zone)
+                log.warning("a machine that nobody knows is deleted", machine=name, zone=instance.zone)
                 await self._delete(instance)
 
     async def observe(self, machines: Sequence[Machine]) -> dict[str, Sighting]:
@@ -110,15 +110,16 @@ class GceProvider:
         outcomes = {each.name: await self._outcome(each) for each in machines if each.operation}
         there = {each.name: each for each in await self._quietly(self._cloud.machines)}
         for machine in machines:
-            if machine.name not in there and machine.asked_at is not None:
+            if machine.name not in there and machine.asked_at is not None:  # the list may be late
                 found = await self._quietly(self._cloud.machine, machine.name, self._offer(machine).zone)
                 there |= {machine.name: found} if found is not None else {}
         seen = {name: sighting(each.status, outcomes.get(name)) for name, each in there.items()}
-        lost = {name: outcome for name, outcome in outcomes.items() if name not in there and outcome.failed}
         ended = [each for name, each in there.items() if seen[name].state == "ended"]
         await self._clear_away(ended, {each.name for each in machines})
         self._told = {name: at for name, at in self._told.items() if name in there}
-        return {**seen, **{name: Sighting(state="ended", text=each.text) for name, each in lost.items()}}
+        gone = [each.name for each in machines if each.name not in there and each.asked_at is not None]
+        settled = (name for name in gone if name not in outcomes or outcomes[name].settled)
+        return {**seen, **{name: not_there(outcomes.get(name)) for name in settled}}
 
     async def close(self) -> None:
         """Machines outlive the server: the next one finds them."""

@@ -25,6 +25,14 @@ def sighting(status: str, outcome: Sighting | None) -> Sighting:
     return Sighting(state=state, settled=outcome.settled, text=outcome.text or text, failed=outcome.failed)
 
 
+def not_there(outcome: Sighting | None) -> Sighting:
+    """A machine that was asked for and is not there, though nothing is pending; `outcome` as above."""
+    text = outcome.text if outcome is not None else ""
+    return Sighting(
+        state="ended", settled=True, text=text or "Google has taken it away, or somebody has deleted it."
+    )
+
+
 def _state(status: str) -> Literal["starting", "running", "ended"]:
     if status in _STARTING:
         return "starting"
