@@ -18,6 +18,8 @@ NAMES = (
     "notebook",
     "coldstart",
     "simulate",
+    "jupyter",
+    "panel",
 )
 
 

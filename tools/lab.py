@@ -33,7 +33,7 @@ _DIRECTORIES = {
 
 @dataclass(frozen=True)
 class Lab:
-    """One that runs: its base address, its token, and the folder of its notebooks."""
+    """One that runs: its base address, its token, the folder of its notebooks."""
 
     url: str
     token: str
@@ -57,8 +57,8 @@ class Lab:
 
 
 @contextmanager
-def jupyterlab(folder: Path, environ: Mapping[str, str]) -> Iterator[Lab]:
-    """JupyterLab with all its files in `folder` and `environ` beside what it needs.
+def jupyterlab(folder: Path, environ: Mapping[str, str], *options: str) -> Iterator[Lab]:
+    """JupyterLab with all its files in `folder`, `environ` beside what it needs, and more `options`.
 
     Raises:
         TimeoutError: it did not start; the message is its log.
@@ -66,7 +66,7 @@ def jupyterlab(folder: Path, environ: Mapping[str, str]) -> Iterator[Lab]:
     notebooks = folder / "notebooks"
     notebooks.mkdir()
     token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.port=0"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.port=0", *options]
     command += [f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True"]
     command += ["--LabApp.extension_manager=readonly", *(["--allow-root"] if os.geteuid() == 0 else [])]
     with (folder / "lab.log").open("wb") as log:
