@@ -30,7 +30,7 @@ def fill(path: Path, count: int) -> None:
     """
     database = Database(path, "NORMAL")
     database.migrate()
-    task, _ = database.call(submit.submit, submission(), 0.0)
+    task = database.call(submit.submit, submission(), 0.0).task
     database.disconnect()
     with closing(sqlite3.connect(path)) as connection, connection:
         _multiply(connection, task, count)

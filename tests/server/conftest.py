@@ -53,7 +53,8 @@ class Queue:
         submission = Submission(
             user=user, asked=asked, resolved=resolved, max_attempts=3, key=key, memory=memory
         )
-        return self.call(submit.submit, submission, 0.0, limits)
+        made = self.call(submit.submit, submission, 0.0, limits)
+        return made.task, made.new
 
     def submit(self, **fields: Any) -> str:
         return self.try_submit(**fields)[0]

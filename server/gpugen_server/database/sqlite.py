@@ -16,6 +16,9 @@ from gpugen_server.database.engine import Remedy
 from gpugen_server.database.store import Store
 
 BUSY_TIMEOUT = 5.0  # seconds to wait for another process that writes
+# Pages of 4 KiB in the WAL before they are written to their places. Each task changes much the same pages of
+# the indexes as the one before: the more of them share a checkpoint, the fewer are written twice.
+CHECKPOINT = 4000
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"}
 
 
@@ -43,6 +46,7 @@ class Sqlite:
                 "synchronous": synchronous,
                 "foreign_keys": 1,
                 "cache_size": -8000,  # KiB
+                "wal_autocheckpoint": CHECKPOINT,
             },
             timeout=BUSY_TIMEOUT,
             autoconnect=True,

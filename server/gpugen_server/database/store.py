@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, ClassVar
 
+from gpugen_protocol.clock import rfc3339
 from gpugen_server.events.entry import Entry
 
 
@@ -22,14 +23,22 @@ class Store:
 
     def __init__(self, database: Any, now: float) -> None:  # of peewee, whose methods have no types
         self.database = database
+        self._connection = database.connection()
         self.outbox: list[Entry] = []
         self._known: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
         self.now = now
+        self._at: str | None = None
+
+    @property
+    def at(self) -> str:
+        """`now` as events tell it."""
+        if self._at is None:
+            self._at = rfc3339(self.now)
+        return self._at
 
     def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
-        found: list[tuple[Any, ...]] = self._execute(sql, params).fetchall()
-        return found
+        return self._fetch(sql, params)
 
     def once(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """As `rows`, asked once in a transaction: for what may as well be as it was at its beginning."""
@@ -40,7 +49,7 @@ class Store:
 
     def row(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
         """The only row of a statement, or None."""
-        found = self.rows(sql, *params)
+        found = self._fetch(sql, params)
         return found[0] if found else None
 
     def first_free(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
@@ -51,8 +60,8 @@ class Store:
 
     def value(self, sql: str, *params: Any) -> Any:
         """The first column of the only row, or None."""
-        found = self.row(sql, *params)
-        return found[0] if found else None
+        found = self._fetch(sql, params)
+        return found[0][0] if found else None
 
     def change(self, sql: str, *params: Any) -> int:
         """How many rows a statement changed."""
@@ -61,8 +70,12 @@ class Store:
     def alone(self, name: str) -> None:
         """Wait until nobody else does what is called `name`, and let nobody until this transaction ends."""
 
+    def _fetch(self, sql: str, params: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self._execute(sql, params).fetchall()
+        return found
+
     def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
-        return self.database.connection().execute(sql, params)
+        return self._connection.execute(sql, params)
 
 
 class PostgresStore(Store):

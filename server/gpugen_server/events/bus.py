@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -27,8 +27,9 @@ from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 
 STREAM = "gpugen:events"
-MAX_LENGTH = 5_000  # of at most 24 KB each, a preview: see embedded_redis.MEMORY
-_KEPT = 100  # entries left when a Redis that was full is to take more
+MAX_LENGTH = 5_000  # loads of at most 24 KB, or of one preview, which is no larger: see embedded_redis.MEMORY
+_LOAD = 24_000  # bytes of events that travel as one: what Redis takes and gives costs by the piece
+_KEPT = 100  # loads left when a Redis that was full is to take more
 _BATCH = 500
 _DELIVERIES = 500  # messages to sockets before others may do something
 _TIMEOUT = 1.0  # seconds for one answer of Redis
@@ -39,7 +40,7 @@ _FAILURES = (RedisError, OSError, TimeoutError)
 
 logger = logging.getLogger(__name__)
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Entry).decode
+_decode = msgspec.msgpack.Decoder(list[Entry]).decode
 
 
 class Bus:
@@ -106,8 +107,8 @@ class Bus:
     async def _tell_next(self) -> None:
         """Deliver a little at a time: a burst to a thousand watchers must not keep everybody else waiting."""
         await self._heard.wait()
-        few = max(1, _DELIVERIES // (1 + len(self._hub)))
-        entries = [self._here.popleft() for _ in range(min(few, len(self._here)))]
+        few = min(_portion(len(self._hub)), len(self._here))
+        entries = [self._here.popleft() for _ in range(few)]
         if not self._here:
             self._heard.clear()
         try:
@@ -135,8 +136,8 @@ class Bus:
             return
         try:
             async with self._writer.pipeline(transaction=False) as pipeline:
-                for entry in batch:
-                    fields: dict[Any, Any] = {"e": _encode(entry), "o": self._name}
+                for load in _loads(batch):
+                    fields: dict[Any, Any] = {"l": _encode(load), "o": self._name}
                     pipeline.xadd(STREAM, fields, maxlen=MAX_LENGTH, approximate=True)
                 await pipeline.execute()
         except _FAILURES as error:
@@ -151,23 +152,25 @@ class Bus:
             return
         for name, fields in _entries(found):
             self._last = name
-            self._take(fields)
-            await asyncio.sleep(0)
+            for few in _in_portions(self._unpack(fields), len(self._hub)):
+                self._hub.deliver(few)
+                await asyncio.sleep(0)
         await asyncio.sleep(_PAUSE)
 
-    def _take(self, fields: dict[bytes, bytes]) -> None:
-        packed = fields.get(b"e")
+    def _unpack(self, fields: dict[bytes, bytes]) -> list[Entry]:
+        """What another process has to tell; what cannot be read makes watchers look for themselves."""
+        packed = fields.get(b"l")
         if packed is None:
             self._hub.resync()
-            return
+            return []
         if fields.get(b"o") == self._name:
-            return  # its watchers have it already
+            return []  # its watchers have it already
         try:
-            entry = _decode(packed)
+            return _decode(packed)
         except msgspec.DecodeError as error:
-            logger.warning("an entry of another version on the bus was skipped: %s", error)
-            return
-        self._hub.deliver((entry,))
+            logger.warning("a load of another version on the bus was skipped: %s", error)
+            self._hub.resync()
+            return []
 
     async def _recover(self) -> None:
         """While degraded, try to write; the entry written makes every process look for what it missed."""
@@ -197,6 +200,29 @@ async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
         except Exception as error:  # whatever it is, events must go on flowing
             complaints.log("an event was lost on its way", error)
             await asyncio.sleep(_AGAIN)
+
+
+def _loads(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """`entries` in loads of at most _LOAD bytes, or of one larger entry."""
+    load: list[Entry] = []
+    size = 0
+    for entry in entries:
+        size += len(entry.body)
+        if load and size > _LOAD:
+            yield load
+            load, size = [], len(entry.body)
+        load.append(entry)
+    yield load
+
+
+def _portion(watchers: int) -> int:
+    """How many entries are delivered before others may do something."""
+    return max(1, _DELIVERIES // (1 + watchers))
+
+
+def _in_portions(entries: list[Entry], watchers: int) -> Iterator[list[Entry]]:
+    few = _portion(watchers)
+    return (entries[first : first + few] for first in range(0, len(entries), few))
 
 
 def _client(redis: str | dict[str, Any], timeout: float) -> Redis:

@@ -58,7 +58,7 @@ def append(store: Store, task: TaskKey, kind: type[NumberedEvent], **fields: Any
 
 def write(store: Store, task: TaskKey, seq: int, kind: type[NumberedEvent], **fields: Any) -> None:
     """Write event `seq` of `task`, for whoever took the number with the change that it tells."""
-    body = wire.encode(kind(task=task.id, at=rfc3339(store.now), seq=seq, **fields))
+    body = wire.encode(kind(task=task.id, at=store.at, seq=seq, **fields))
     state = fields["state"] if kind is StateEvent else None
     store.change("INSERT INTO events (task_num, seq, body) VALUES (?, ?, ?)", task.num, seq, body)
     store.outbox.append(Entry(task.id, task.user, seq, _tag(kind), body, state))

@@ -27,17 +27,17 @@ SELECT num FROM tasks WHERE state = 'queued' AND model IN ({loaded}) AND priorit
   SELECT num FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT {most}
 ) ORDER BY place, num LIMIT 1
 """
+_HANDED = "handed to a worker"  # what a task says until its worker has said anything
 # The attempt number grows here, at the claim, so that a worker that dies without a word has still used up an
 # attempt. The same statement takes the number of the event that tells of it.
-_CLAIM = """
+_CLAIM = f"""
 UPDATE tasks SET
-  state = 'running', phase = 'starting', phase_text = '{handed}', progress = NULL,
+  state = 'running', phase = 'starting', phase_text = '{_HANDED}', progress = NULL,
   attempt = attempt + 1, lease = id || '-' || (attempt + 1) || '-' || ?, lease_until = ?,
   worker = ?, started_at = ?, last_seq = last_seq + 1
 WHERE num = ? AND state = 'queued'
 RETURNING last_seq, num, id, owner, request, attempt, max_attempts, lease
-"""
-_HANDED = "handed to a worker"  # what a task says until its worker has said anything
+"""  # noqa: S608
 # The answer to a claim can get lost: the worker that asks again gets what it does not know it has. The lease
 # is not prolonged, so that a task on which a worker always stumbles goes on to its next attempt.
 _AGAIN = """
@@ -91,7 +91,7 @@ def _claim_one(store: Store, claimer: Claimer, ability: Ability) -> Lease | None
         return None
     num = _choose(store, claimer, Front(*head), fits, needs)
     found = store.row(
-        _CLAIM.format(handed=_HANDED),
+        _CLAIM,
         secrets.token_hex(10),
         store.now + claimer.lease_seconds,
         claimer.worker,

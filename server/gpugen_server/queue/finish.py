@@ -66,11 +66,12 @@ def complete(store: Store, lease: str, worker: str, completion: Completion) -> N
     held = _hold(store, lease, worker, "complete")
     if held is None:
         return
-    workers.note_success(store, worker)
+    if held.failures:
+        workers.note_success(store, worker)
     if held.cancel:
         end(store, held, Ending("canceled", "complete", "canceled"))
         return
-    _check_images(store, held)
+    _check_images(held)
     loading, drawing = completion.loading_seconds, completion.drawing_seconds
     end(
         store,
@@ -167,12 +168,9 @@ def _hold(store: Store, lease: str, worker: str, how: str) -> Held | None:
         raise
 
 
-def _check_images(store: Store, held: Held) -> None:
-    there = store.value(
-        "SELECT count(*) FROM images WHERE task_num = ? AND attempt = ?", held.task.num, held.attempt
-    )
-    if there != held.resolved.n:
+def _check_images(held: Held) -> None:
+    if held.drawn != held.images:
         raise Conflict(
-            f"The task asks for {held.resolved.n} image(s), {there} arrived.",
+            f"The task asks for {held.images} image(s), {held.drawn} arrived.",
             hint="Upload every image before completing.",
         )

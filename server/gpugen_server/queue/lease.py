@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from gpugen_protocol.errors import LeaseLost
 from gpugen_protocol.request import ResolvedRequest
@@ -15,13 +16,27 @@ from gpugen_server.queue import ids
 MOST_RELEASES = 100  # of one task that do not count against it
 RENEWED = 1 / 30  # of its length a lease must be old before it is renewed
 _HELD = """
-SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request FROM tasks
+SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request,
+  (SELECT count(*) FROM images WHERE task_num = num AND images.attempt = tasks.attempt),
+  (SELECT failures FROM workers WHERE workers.id = worker)
+FROM tasks
 WHERE id = ? AND lease = ? AND worker = ? AND state = 'running'
 """
 
 
+class _Count(Struct):
+    """The part of a request that every end of a task is checked against."""
+
+    n: int
+
+
 class Held(NamedTuple):
-    """A lease that is the current one, and its task."""
+    """A lease that is the current one, and its task.
+
+    Attributes:
+        drawn: how many of its images have arrived.
+        failures: tasks in a row at which its worker has failed.
+    """
 
     lease: str
     task: TaskKey
@@ -31,6 +46,13 @@ class Held(NamedTuple):
     lease_until: float
     cancel: bool
     request: str
+    drawn: int = 0
+    failures: int = 0
+
+    @property
+    def images(self) -> int:
+        """How many images the task asks for."""
+        return msgspec.json.decode(self.request, type=_Count).n
 
     @property
     def resolved(self) -> ResolvedRequest:
@@ -62,9 +84,11 @@ def hold(store: Store, lease: str, worker: str) -> Held:
     )
     if found is None:
         raise LeaseLost(hint="Drop this attempt and claim anew.")
-    num, task, owner, attempt, released, max_attempts, until, cancel, request = found
+    num, task, owner, attempt, released, max_attempts, until, cancel, request, drawn, failures = found
     key = TaskKey(num, task, owner)
-    return Held(lease, key, attempt, released, max_attempts, until, bool(cancel), request)
+    return Held(
+        lease, key, attempt, released, max_attempts, until, bool(cancel), request, drawn, failures or 0
+    )
 
 
 def ended_as(store: Store, lease: str) -> str | None:

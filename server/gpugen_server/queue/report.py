@@ -56,8 +56,8 @@ def entries(held: Held, reports: tuple[Report, ...], now: float) -> list[Entry]:
 def _check(held: Held, index: int, said: Report) -> None:
     if isinstance(said, PhaseReport) and said.phase not in WORKER_PHASES:
         raise _refused(f"events[{index}].phase", f"only the server says {said.phase}")
-    if isinstance(said, ProgressReport | PreviewReport) and said.image >= held.resolved.n:
-        raise _refused(f"events[{index}].image", f"the task has {held.resolved.n} image(s)")
+    if isinstance(said, ProgressReport | PreviewReport) and said.image >= held.images:
+        raise _refused(f"events[{index}].image", f"the task has {held.images} image(s)")
 
 
 def _refused(path: str, message: str) -> InvalidRequest:

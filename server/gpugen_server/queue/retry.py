@@ -53,4 +53,4 @@ def retry(store: Store, task: str, user: str | None, terms: Terms) -> str:
         memory=terms.registry.get(former.model).memory_for(former),
         retry_of=record.id,
     )
-    return submit(store, submission, terms.live_after, terms.limits)[0]
+    return submit(store, submission, terms.live_after, terms.limits).task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -14,19 +15,22 @@ from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import ids, inputs, order, waiting
+from gpugen_server.queue import place as places
 from gpugen_server.queue.limits import Limits
 from gpugen_server.queue.order import Lane
+from gpugen_server.queue.place import Ahead
 from gpugen_server.queue.waiting import Wait, Waiting
 
+# It takes the numbers 1 and 2 for the events that tell of it.
 _INSERT = """
 INSERT INTO tasks (
   state, phase, phase_text, attempt, released, cancel, last_seq, closed,
   id, owner, group_name, priority, turn, place, model, width, height, work, memory, prompt, request,
   idempotency_key, body_hash, max_attempts, retry_of, created_at
-) VALUES ('queued', 'queued', ?, 0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES ('queued', 'queued', ?, 0, 0, 0, 2, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 RETURNING num
 """
-_LAST = 2**62  # no task has so high a number
+_LAST = 2**62  # no task has so high a number: a new one is the last of its place
 _KEY = "SELECT id, body_hash FROM tasks WHERE owner = ? AND idempotency_key = ?"
 _SERVED = "SELECT (SELECT max(turn) FROM tasks WHERE attempt > 0), (SELECT turn FROM past)"
 _SERVED_HERE = (
@@ -68,13 +72,21 @@ class Submission(Struct, frozen=True, kw_only=True):
         return hashlib.sha256(wire.encode(self.asked)).hexdigest()
 
 
+class Submitted(NamedTuple):
+    """The id of a task, and whether it is new; of a new one that waits, what is before it."""
+
+    task: str
+    new: bool
+    ahead: Ahead | None = None
+
+
 def submit(
     store: Store,
     submission: Submission,
     live_after: float,
     limits: Limits = Limits(),  # noqa: B008 - no limits
-) -> tuple[str, bool]:
-    """Store the task; gives its id and whether it is new.
+) -> Submitted:
+    """Store the task, unless its key names one that is there.
 
     Workers seen since `live_after` (seconds since the epoch) count as there.
 
@@ -86,21 +98,22 @@ def submit(
     store.alone(f"submits of {submission.user}")  # two at once could get the same turn, or use one key twice
     known = _find(store, submission) if submission.key else None
     if known is not None:
-        return known, False
+        return Submitted(known, False)
     if submission.refusal is not None:
         raise submission.refusal
     limits.check(store, submission.user)
     turn = order.turn(_lane(store, submission), submission.priority)
-    wait = _outlook(store, submission, turn, live_after)
+    ahead = places.ahead(store, order.place(turn, submission.priority), _LAST)
+    wait = _outlook(store, submission, turn, live_after, ahead)
     task = _insert(store, submission, turn, wait.text)
     inputs.use(store, task.num, submission.user, submission.resolved)
-    log.append(store, task, StateEvent, state="queued")
-    log.append(store, task, PhaseEvent, phase="queued", text=wait.text, data=wait.data)
-    return task.id, True
+    log.write(store, task, 1, StateEvent, state="queued")
+    log.write(store, task, 2, PhaseEvent, phase="queued", text=wait.text, data=wait.data)
+    return Submitted(task.id, True, ahead)
 
 
-def _outlook(store: Store, submission: Submission, turn: int, live_after: float) -> Wait:
-    """What the task will wait for; it will be the last one of its place."""
+def _outlook(store: Store, submission: Submission, turn: int, live_after: float, ahead: Ahead) -> Wait:
+    """What the task will wait for."""
     request = submission.resolved
     asked = Waiting(
         place=order.place(turn, submission.priority),
@@ -110,7 +123,7 @@ def _outlook(store: Store, submission: Submission, turn: int, live_after: float)
         height=request.height,
         work=request.n * request.steps,
     )
-    return waiting.why(store, asked, live_after)
+    return waiting.why(store, asked, live_after, ahead)
 
 
 def _lane(store: Store, submission: Submission) -> Lane:

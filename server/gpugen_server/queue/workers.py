@@ -17,7 +17,7 @@ from gpugen_server.queue import foreign, ids
 SHOWN_SECONDS = 3600.0  # how long a worker that left is still listed
 KEPT_SECONDS = 7 * 86400.0  # how long it is still known
 _LARGEST = 2**63 - 1  # what a column can hold
-
+_names = msgspec.json.Decoder(tuple[str, ...]).decode
 
 MOST_FAILURES = 3  # in a row; then a worker is set aside
 _ASIDE_SECONDS = 60.0  # for the first time; twice as long after each further failure
@@ -138,7 +138,7 @@ def ability(store: Store, worker: str) -> Ability:
     models, memory, pixels, aside, draining, seen_at = found
     if seen_at < store.now - 1.0:
         touch(store, worker)
-    return Ability(msgspec.json.decode(models, type=tuple[str, ...]), memory, pixels, aside, bool(draining))
+    return Ability(_names(models), memory, pixels, aside, bool(draining))
 
 
 def drain(store: Store, worker: str) -> None:
@@ -156,9 +156,7 @@ def is_busy(store: Store, worker: str) -> bool:
 def note_success(store: Store, worker: str) -> None:
     """`worker` finished a task: what it failed at before is forgotten."""
     store.change(
-        "UPDATE workers SET failures = 0, failed_task = NULL, set_aside_until = NULL"
-        " WHERE id = ? AND failures > 0",
-        worker,
+        "UPDATE workers SET failures = 0, failed_task = NULL, set_aside_until = NULL WHERE id = ?", worker
     )
 
 
@@ -185,7 +183,7 @@ def note_failure(store: Store, worker: str, task: int, code: str) -> None:
 def live(store: Store, live_after: float) -> list[LiveWorker]:
     """The workers seen since `live_after` (seconds since the epoch)."""
     found = store.once("SELECT id, models FROM workers WHERE seen_at > ?", live_after)
-    return [LiveWorker(id, msgspec.json.decode(models, type=tuple[str, ...])) for id, models in found]
+    return [LiveWorker(id, _names(models)) for id, models in found]
 
 
 def listing(store: Store, live_after: float, user: str | None) -> list[Worker]:
@@ -215,7 +213,7 @@ def _view(row: Any, task: str | None, live_after: float, now: float) -> Worker:
         name=row.name,
         state=present if row.seen_at > live_after else "gone",
         text=text,
-        models=msgspec.json.decode(row.models, type=tuple[str, ...]),
+        models=_names(row.models),
         device=row.device,
         version=row.version,
         memory_bytes=row.memory_bytes,

@@ -141,5 +141,5 @@ class TaskEvents(Handler):
 
 
 def _submit(store: Store, submission: Submission, live_after: float, limits: Limits) -> tuple[Task, bool]:
-    task, new = submit.submit(store, submission, live_after, limits)
-    return search.get(store, task, submission.user, live_after), new
+    made = submit.submit(store, submission, live_after, limits)
+    return search.get(store, made.task, submission.user, live_after, made.ahead), made.new

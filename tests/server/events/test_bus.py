@@ -117,6 +117,24 @@ def test_a_submit_at_one_server_wakes_a_worker_that_waits_at_the_other(make_serv
     assert [lease.task.id for lease in got] == [task.id]
 
 
+def test_what_happens_at_once_travels_as_one_and_arrives_in_order(
+    make_server, own_valkey, listen, wait_until
+):
+    one = make_server(redis=own_valkey.url)
+    two = make_server(redis=own_valkey.url, data=one.settings.data)
+    task = one.tasks().submit(TaskRequest(prompt="a cat"))
+    listener = listen(two, f"?task={task.id}")
+    wait_until(lambda: listener.numbers() == [1, 2])
+    api = one.worker()
+    (lease,) = api.claim(ClaimRequest(wait_seconds=0))
+    with Redis.from_url(own_valkey.url) as redis:
+        before = redis.xlen("gpugen:events")
+        api.report(lease.id, tuple(LogReport(message=f"line {number}") for number in range(90)))
+        wait_until(lambda: len(listener.of("log")) == 90)
+        assert redis.xlen("gpugen:events") - before < 10
+    assert [event["message"] for event in listener.of("log")] == [f"line {number}" for number in range(90)]
+
+
 def test_a_redis_that_is_full_is_made_room_in(running, own_valkey, listen, wait_until):
     server, api, lease, task = running
     listener = listen(server, f"?task={task}")
@@ -124,7 +142,7 @@ def test_a_redis_that_is_full_is_made_room_in(running, own_valkey, listen, wait_
         preview = PreviewReport(image=0, step=1, data="A" * 24_000)
         for _ in range(20):
             api.report(lease.id, (preview,) * 20)
-        wait_until(lambda: redis.xlen("gpugen:events") > 400)
+        wait_until(lambda: redis.xlen("gpugen:events") >= 400)
         redis.config_set("maxmemory-policy", "noeviction")
         redis.config_set("maxmemory", redis.info("memory")["used_memory"] - 2_000_000)
         api.report(lease.id, (preview,))
