@@ -28,6 +28,10 @@ SELECT model, width, height, count(*), sum(work) FROM (
   SELECT model, width, height, work FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?
 ) AS head GROUP BY model, width, height ORDER BY 5 DESC
 """
+_RUNNING_BY_KIND = """
+SELECT model, width, height, count(*), sum(work), coalesce(sum(started_at), 0) FROM tasks
+WHERE state = 'running' GROUP BY model, width, height ORDER BY 5 DESC
+"""
 # With `lock_free` each: a task that is just being claimed or canceled needs to be told nothing.
 _STARTING = """
 SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase = 'starting'
@@ -70,10 +74,12 @@ def read(store: Store, live_after: float) -> Demand:
             "SELECT id FROM workers WHERE seen_at > ? AND owner = ?", live_after, WORKER_USER
         )
     }
+    begun = store.rows(_RUNNING_BY_KIND)
     work = Work(
         waiting=sum(int(count) for *_, count, _ in kinds),
-        running=store.value("SELECT count(*) FROM tasks WHERE state = 'running'"),
+        running=sum(int(count) for *_, count, _, _ in begun),
         seconds=_seconds(store, kinds),
+        left=_left(store, begun),
     )
     return Demand(
         work=work,
@@ -92,6 +98,17 @@ def _seconds(store: Store, kinds: list[tuple[str, int, int, int, int]]) -> float
         if speed is None:
             return None
         total += speed * int(work)
+    return total
+
+
+def _left(store: Store, kinds: list[tuple[str, int, int, int, int, float]]) -> float | None:
+    """How long those at work still have to do; None where a speed is not known."""
+    total = 0.0
+    for model, width, height, count, work, started in kinds[:KINDS]:
+        whole = _seconds(store, [(model, width, height, count, work)])
+        if whole is None:
+            return None
+        total += max(0.0, whole - (count * store.now - started))
     return total
 
 

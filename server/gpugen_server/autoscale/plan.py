@@ -10,7 +10,6 @@ horizontal autoscaler does ("stabilization window"), so that a short lull costs 
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -31,7 +30,7 @@ class Rules(Struct, frozen=True, kw_only=True):
         boot: from asking for a machine until its worker must have introduced itself.
         idle: how long a worker without work stays.
         silent: how long a worker may be silent.
-        backlog: waiting work that is worth one more worker.
+        backlog: work that is worth one more worker: what one does until another machine has booted.
         pause, longest_pause: before another try after one failure, and at most after many.
     """
 
@@ -39,7 +38,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     boot: float = 900.0
     idle: float = 600.0
     silent: float = 180.0
-    backlog: float = 300.0
+    backlog: float = 150.0
     pause: float = 2.0
     longest_pause: float = 60.0
 
@@ -50,11 +49,17 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """The queue as the autoscaler sees it: tasks that wait and run, seconds of waiting work if known."""
+    """The queue as the autoscaler sees it.
+
+    Attributes:
+        waiting, running: tasks.
+        seconds: of work that waits; `left`: of work that has begun. None where a speed is not known.
+    """
 
     waiting: int = 0
     running: int = 0
     seconds: float | None = None
+    left: float | None = 0.0
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -114,15 +119,18 @@ class Recent:
 def desired(work: Work, rules: Rules) -> int:
     """How many workers the queue is worth: none for nothing, one for something, more for much, up to a limit.
 
-    With known speeds one more for every `rules.backlog` seconds of waiting work; else one for each task.
+    One more for every full `rules.backlog` seconds of waiting work, or where those at work, with all that is
+    left to them, would not get to the next task before that; else the work is done before another machine
+    would be there (docs/architecture/simulation.md). Where speeds are not known, one for each task.
     """
     tasks = work.waiting + work.running
     if not tasks:
         return 0
-    if work.seconds is None:
+    if work.seconds is None or work.left is None:
         return min(rules.max_workers, tasks)
-    useful = work.running + math.ceil(work.seconds / rules.backlog)
-    return min(rules.max_workers, tasks, max(1, useful))
+    behind = work.running + int(work.seconds // rules.backlog)
+    busy = int((work.seconds + work.left) // rules.backlog)
+    return min(rules.max_workers, tasks, max(1, behind, busy))
 
 
 def missing(wanted: int, rules: Rules, machines: Sequence[Machine], others: int = 0) -> int:

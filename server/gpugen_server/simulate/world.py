@@ -100,6 +100,7 @@ class World:
         self._queue: deque[Arrival] = deque()
         self._waiting = 0.0  # seconds of work in the queue
         self._running = 0
+        self._ends = 0.0  # of what runs, the times of the ends together
         self._there = 0
         self._booting: OrderedDict[_Box, None] = OrderedDict()  # both by `used_at`
         self._idle: OrderedDict[_Box, None] = OrderedDict()
@@ -130,6 +131,7 @@ class World:
             return self._check_idle(now, box)
         if kind == "done":
             self._running -= 1
+            self._ends = self._ends - now if self._running else 0.0
         else:
             del self._booting[box]
         return self._free(now, box)
@@ -154,6 +156,7 @@ class World:
         self.outcome.waits.add(now - came_at)
         self.outcome.drawn += seconds
         self._running += 1
+        self._ends += now + seconds
         self._add(now + seconds, "done", box)
 
     def _free(self, now: float, box: _Box) -> None:
@@ -182,7 +185,12 @@ class World:
 
     def _look(self, now: float) -> None:
         self._looked_at = now
-        work = Work(waiting=len(self._queue), running=self._running, seconds=self._waiting)
+        work = Work(
+            waiting=len(self._queue),
+            running=self._running,
+            seconds=self._waiting,
+            left=max(0.0, self._ends - self._running * now),
+        )
         wanted = desired(work, self._rules)
         lacking = missing(wanted, self._rules, (), others=self._there)
         for _ in range(min(lacking, AT_ONCE)):

@@ -22,7 +22,7 @@ def test_it_counts_what_waits_and_who_is_there(queue):
     queue.worker("ann")
     assert _demand(queue) == Demand(work=Work(waiting=2), started=1, others=1)
     queue.claim(ours)
-    assert _demand(queue) == Demand(work=Work(waiting=1, running=1), started=1, others=1)
+    assert _demand(queue) == Demand(work=Work(waiting=1, running=1, left=None), started=1, others=1)
 
 
 def test_it_knows_how_much_work_waits_once_such_tasks_were_done(queue):
@@ -34,8 +34,26 @@ def test_it_knows_how_much_work_waits_once_such_tasks_were_done(queue):
         )
     )
     assert _demand(queue).work.seconds == 42.0
+    assert _demand(queue).work.left == 0.0
     queue.submit("sdxl")
     assert _demand(queue).work.seconds is None
+
+
+def test_it_knows_how_much_is_left_to_those_at_work_once_such_tasks_were_done(queue):
+    done = queue.submit()
+    for _ in range(3):
+        queue.submit()
+    ours, another = queue.worker(WORKER_USER), queue.worker(WORKER_USER)
+    queue.database.call(
+        lambda store: store.change(
+            "UPDATE tasks SET state = 'succeeded', started_at = 100, finished_at = 400 WHERE id = ?", done
+        )
+    )
+    queue.claim(ours)
+    queue.claim(another)
+    work = _demand(queue).work
+    assert (work.waiting, work.running, work.seconds) == (1, 2, 300.0)
+    assert 500 < work.left <= 600
 
 
 def test_workers_of_others_count_if_together_they_serve_all_that_waits(queue):

@@ -49,6 +49,10 @@ def _kinds(*machines, **scene):
         (Work(waiting=100, seconds=900), 5, 3),
         (Work(waiting=100, running=2, seconds=900), 5, 5),
         (Work(waiting=100, running=1, seconds=300), 5, 2),
+        (Work(waiting=9, running=1, seconds=299), 5, 1),  # done before another one would be there
+        (Work(waiting=1, running=1, seconds=9, left=900), 5, 2),  # a short one behind a long one
+        (Work(waiting=1, running=1, seconds=9, left=None), 5, 2),
+        (Work(waiting=1, running=3, seconds=9, left=600), 5, 3),  # one of the three is free before
         (Work(waiting=2, seconds=90_000), 5, 2),  # never more workers than tasks
         (Work(running=4), 5, 4),
         (Work(running=4, seconds=0.0), 3, 3),
