@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { isFinished, type IProgress, type ITask } from './types';
+import { type ICost, isFinished, type IProgress, type ITask } from './types';
 
 /** How much of a task is drawn, 0 to 1; null while that cannot be known. */
 export function fraction(task: ITask): number | null {
@@ -102,6 +102,20 @@ export function recipeText(task: ITask, trans: TranslationBundle): string {
     scheduler,
     trans.__('seed %1', seed)
   ].join(' · ');
+}
+
+/** What the machines have cost, in one line; empty where none is paid for. */
+export function costText({ today, per_task, limit_per_day }: ICost, trans: TranslationBundle): string {
+  if (!today && limit_per_day === null) {
+    return '';
+  }
+  return [
+    trans.__('about $%1 today (UTC)', today.toFixed(2)),
+    per_task === null ? '' : trans.__('$%1 a task', per_task.toFixed(4)),
+    limit_per_day === null ? '' : trans.__('at most $%1 a day', limit_per_day.toFixed(2))
+  ]
+    .filter(part => part)
+    .join(' · ');
 }
 
 /** `1 running · 2 waiting`, or that nothing is. */

@@ -7,6 +7,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import {
   ApiError,
   type IApi,
+  type ICost,
   type ILogLine,
   type IModels,
   type IPresence,
@@ -92,6 +93,10 @@ export class JupyterApi implements IApi {
 
   async workers(): Promise<IWorkers> {
     return this.read<IWorkers>(`${ROOT}/workers`);
+  }
+
+  async cost(): Promise<ICost> {
+    return (await this.read<{ cost: ICost }>(`${ROOT}/stats`)).cost;
   }
 
   socket(): WebSocket {

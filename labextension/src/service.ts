@@ -3,7 +3,7 @@
 import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { type ApiError, asApiError, type IApi, type IModels, type IWorkers } from './types';
+import { type ApiError, asApiError, type IApi, type ICost, type IModels, type IWorkers } from './types';
 
 const INTERVAL_MS = 5000;
 
@@ -19,6 +19,10 @@ export class ServiceModel {
 
   get workers(): IWorkers | null {
     return this.staff;
+  }
+
+  get cost(): ICost | null {
+    return this.spent;
   }
 
   get models(): IModels | null {
@@ -59,6 +63,7 @@ export class ServiceModel {
   private async refresh(): Promise<void> {
     try {
       this.staff = await this.api.workers();
+      this.spent = await this.api.cost();
       this.registry = await this.api.models();
       this.trouble = null;
     } catch (error) {
@@ -72,6 +77,7 @@ export class ServiceModel {
   private readonly poll: Poll;
   private readonly stateChanged = new Signal<this, void>(this);
   private staff: IWorkers | null = null;
+  private spent: ICost | null = null;
   private registry: IModels | null = null;
   private trouble: ApiError | null = null;
   private visible = false;

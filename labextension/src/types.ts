@@ -104,10 +104,32 @@ export interface IWorker {
   task: string | null;
 }
 
+/** A machine of the autoscaler, from the wish for it to its end. */
+export interface IMachine {
+  name: string;
+  state: 'asked' | 'up' | 'serving' | 'leaving';
+  text: string;
+  /** Its worker's id, once that is there. */
+  worker: string | null;
+  /** US dollars, estimated. */
+  hourly: number;
+}
+
 export interface IWorkers {
   workers: IWorker[];
+  machines: IMachine[];
   autoscaler: string;
   autoscaler_text: string;
+}
+
+/** What the autoscaler's machines cost, in US dollars, estimated. */
+export interface ICost {
+  /** Since midnight, UTC. */
+  today: number;
+  /** Of what was finished today; null before the first. */
+  per_task: number | null;
+  /** Beyond it no machine is started. */
+  limit_per_day: number | null;
 }
 
 export interface IModel {
@@ -167,6 +189,7 @@ export interface IApi {
   image(id: string, index: number, pixels?: number): Promise<Blob>;
   models(): Promise<IModels>;
   workers(): Promise<IWorkers>;
+  cost(): Promise<ICost>;
   /** A new websocket of events. */
   socket(): WebSocket;
 }

@@ -4,8 +4,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { IContext } from './context';
+import { costText } from './format';
 import { Notice } from './parts';
-import type { IModel, IWorker } from './types';
+import type { IMachine, IModel, IWorker } from './types';
 
 export function WorkersView({ context }: { context: IContext }): React.JSX.Element {
   const { service, trans } = context;
@@ -15,14 +16,21 @@ export function WorkersView({ context }: { context: IContext }): React.JSX.Eleme
       service.setVisible(false);
     };
   }, [service]);
-  const { workers, models, problem } = service;
+  const { workers, models, cost, problem } = service;
+  const spent = cost ? costText(cost, trans) : '';
   return (
     <div className="gpugen-panel-scroll gpugen-panel-workers" tabIndex={0} role="group">
       {problem && <Notice problem={problem} trans={trans} />}
       <h3>{trans.__('Workers')}</h3>
       {workers && <Autoscaler kind={workers.autoscaler} text={workers.autoscaler_text} trans={trans} />}
+      {spent && <p className="gpugen-panel-hint">{spent}</p>}
       {workers?.workers.length === 0 && <p>{trans.__('No worker is here.')}</p>}
       <ul>
+        {workers?.machines
+          .filter(machine => machine.worker === null) // else its worker stands for it
+          .map(machine => (
+            <MachineItem key={machine.name} machine={machine} trans={trans} />
+          ))}
         {workers?.workers.map(worker => (
           <WorkerItem key={worker.id} worker={worker} trans={trans} />
         ))}
@@ -49,6 +57,28 @@ function Autoscaler({ kind, text, trans }: IAutoscalerProps): React.JSX.Element 
     <p className="gpugen-panel-hint" role="status">
       {text || says}
     </p>
+  );
+}
+
+interface IMachineItemProps {
+  machine: IMachine;
+  trans: TranslationBundle;
+}
+
+function MachineItem({ machine, trans }: IMachineItemProps): React.JSX.Element {
+  const { name, state, text, hourly } = machine;
+  const words = {
+    asked: trans.__('asked for'),
+    up: trans.__('starting'),
+    serving: trans.__('serving'),
+    leaving: trans.__('leaving')
+  };
+  const price = hourly ? trans.__('about $%1 an hour', hourly.toFixed(2)) : '';
+  return (
+    <li data-state={state}>
+      <span className="gpugen-panel-worker-name">{name}</span> {words[state]}
+      <p className="gpugen-panel-hint">{[text, price].filter(part => part).join(' · ')}</p>
+    </li>
   );
 }
 

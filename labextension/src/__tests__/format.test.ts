@@ -1,7 +1,16 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { expect, test } from 'vitest';
 
-import { briefStatus, duration, fraction, recipeText, statusText, summary, timeLeft } from '../format';
+import {
+  briefStatus,
+  costText,
+  duration,
+  fraction,
+  recipeText,
+  statusText,
+  summary,
+  timeLeft
+} from '../format';
 import { request, task } from './tasks';
 
 const trans = nullTranslator.load('gpugen');
@@ -66,6 +75,14 @@ test.each([
 ])('a narrow line says the coarsest, and when: %#', (subject, text, left) => {
   expect(briefStatus(subject, trans)).toBe(text);
   expect(timeLeft(subject, trans)).toBe(left);
+});
+
+test.each([
+  [{ today: 0, per_task: null, limit_per_day: null }, ''],
+  [{ today: 0, per_task: null, limit_per_day: 5 }, 'about $0.00 today (UTC) · at most $5.00 a day'],
+  [{ today: 1.234, per_task: 0.01234, limit_per_day: null }, 'about $1.23 today (UTC) · $0.0123 a task']
+])('the cost of a day is told where there is one: %#', (cost, text) => {
+  expect(costText(cost, trans)).toBe(text);
 });
 
 test('one step is one step', () => {

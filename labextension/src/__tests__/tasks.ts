@@ -3,6 +3,7 @@
 import {
   ApiError,
   type IApi,
+  type ICost,
   type ILogLine,
   type IModels,
   type IPresence,
@@ -140,7 +141,11 @@ export class FakeApi implements IApi {
   }
 
   workers(): Promise<IWorkers> {
-    return this.answer('workers', { workers: [], autoscaler: 'none', autoscaler_text: '' });
+    return this.answer('workers', { workers: [], machines: [], autoscaler: 'none', autoscaler_text: '' });
+  }
+
+  cost(): Promise<ICost> {
+    return this.answer('cost', { today: 1.5, per_task: null, limit_per_day: null });
   }
 
   socket(): WebSocket {
