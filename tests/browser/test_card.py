@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, Page, expect
 from tests.conftest import RunningServer
 from tests.fakes import DrawingWorker, until
@@ -86,6 +88,14 @@ def serious(page: Page, where: Locator) -> list[str]:
     context = {"include": ["#checked"], "exclude": [".jp-RenderedImage"]}
     found = Axe().run(page, context=context).response["violations"]
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in GRAVE]
+
+
+def printed(page: Page, notebook: Path) -> bytes:
+    """The PDF of a notebook, as `nbconvert --to webpdf` makes it, but in the browser that is there."""
+    exported, _ = HTMLExporter(template_name="webpdf").from_filename(str(notebook))
+    page.route("**/*", lambda route: route.abort())  # the page would fetch a library for formulas
+    page.set_content(exported)
+    return page.pdf()
 
 
 def choose_theme(page: Page, name: str) -> None:
@@ -182,6 +192,7 @@ def test_what_stays_is_for_everybody_in_both_themes_and_without_a_kernel(
     expect(cells[1].locator(PICTURE)).to_have_count(1)
     expect(cells[1].get_by_text("Done in")).to_be_visible()
     assert "model not found" not in cells[1].inner_text()
+    assert b"/Subtype /Image" in printed(page, cells.path)
 
 
 def test_a_page_that_is_loaded_anew_loses_nothing(

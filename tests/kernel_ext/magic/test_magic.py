@@ -6,8 +6,11 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import nbformat
+import pytest
 from PIL import Image
 from tests.fakes import DrawingWorker
 
@@ -390,6 +393,32 @@ def test_an_exported_page_shows_the_picture_and_no_widget(
     text, resources = MarkdownExporter().from_notebook_node(run.nb)
     assert [name for name in resources["outputs"] if name.endswith(".png")]
     assert "FloatProgress" not in text
+
+
+def test_papermill_fills_in_what_it_is_given_and_waits_for_the_image(
+    kernel_env: dict[str, str], drawing_worker: DrawingWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import papermill
+
+    cells = [nbformat.v4.new_code_cell(source) for source in ("thing = 'cat'", "%load_ext gpugen")]
+    cells[0].metadata["tags"] = ["parameters"]
+    cells.append(nbformat.v4.new_code_cell("%%gpugen --seed 7 --size 64x64 --steps 2\na {{thing}}"))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "in.ipynb")
+    for name, value in kernel_env.items():
+        monkeypatch.setenv(name, value)
+
+    papermill.execute_notebook(
+        tmp_path / "in.ipynb",
+        tmp_path / "out.ipynb",
+        parameters={"thing": "slice of pizza"},
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+    )
+
+    done = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1]
+    (shown,) = [out.data for out in done.outputs if "image/png" in out.get("data", {})]
+    assert "a slice of pizza" in shown["text/plain"]
 
 
 def test_a_grid_of_another_kernel_is_shown_again_with_its_values(

@@ -128,6 +128,42 @@ def test_a_terminal_that_can_shows_the_image(
     inline._renderable.cache_clear()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pexpect needs a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("term", "answers", "sequence"),
+    [
+        ("xterm-kitty", {"\x1b[c": "\x1b[?62c", "\x1b_Gi=": "\x1b_Gi=4294967295;OK\x1b\\"}, "\x1b_Gi="),
+        ("foot", {"\x1b[c": "\x1b[?62;4c"}, "\x1bP"),
+    ],
+    ids=["kitty's protocol", "Sixel"],
+)
+def test_a_terminal_that_answers_gets_the_image_in_its_own_words(
+    term: str, answers: dict[str, str], sequence: str, png: Callable[..., bytes], tmp_path: Path
+) -> None:
+    """The test is the terminal. It answers beforehand, for it is given only a tenth of a second."""
+    (tmp_path / "picture.png").write_bytes(png(64, 64))
+    code = "from gpugen import inline; print('shown', inline.show(open('picture.png', 'rb').read()))"
+    env = {**os.environ, "TERM": term, "TERM_PROGRAM": ""}
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", code],
+        cwd=str(tmp_path),
+        env=env,  # type: ignore[arg-type]
+        encoding="utf-8",
+        timeout=30,
+        echo=False,
+    )
+    try:
+        child.send("".join(answers.values()))
+        for question in answers:
+            child.expect_exact(question)
+        child.expect_exact(sequence)
+        child.expect_exact("shown True")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
+
+
 def test_a_terminal_that_cannot_is_not_even_asked(
     monkeypatch: pytest.MonkeyPatch, png: Callable[..., bytes]
 ) -> None:
