@@ -15,7 +15,7 @@ say() { echo "gpugen: $*"; }
 
 leave() {
   local code=$?
-  trap - EXIT
+  trap '' TERM INT HUP # nothing cuts this off
   say "ended with code $code, powering off"
   poweroff || poweroff --force
 }

@@ -40,6 +40,7 @@ def test_a_worker_that_was_idle_leaves_and_the_machine_is_powered_off_once(
     assert f" {IMAGE} worker " in run
     assert "--env GPUGEN_ONLY_MODELS=emoji" in run
     assert REGISTRATION not in run + console
+    assert machine.calls("chown") == [f"chown 10001 {tmp_path}/run/token {tmp_path}/cache"]
     assert (tmp_path / "run" / "token").stat().st_mode & 0o077 == 0
 
 

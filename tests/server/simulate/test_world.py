@@ -64,6 +64,13 @@ def test_waiting_at_one_worker_that_stays_is_that_of_the_formula():
     assert found.waits.mean == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.usefixtures("steady_boots")
+def test_a_short_task_behind_a_long_one_gets_a_machine_of_its_own():
+    found = play([(0.0, 5000.0), (200.0, 1.0)], max_workers=2)
+    assert found.starts == 2
+    assert found.waits.most == pytest.approx(100)
+
+
 def test_more_workers_shorten_the_wait_and_there_are_never_more_than_the_limit():
     pattern = Pattern(days=2, per_day=4000, session=20, pause=5, seconds=30)
     few, many = (play(synthetic(pattern, 3), max_workers=limit) for limit in (2, 8))
@@ -113,12 +120,13 @@ class Watched(World):
         super()._leave(now, box)
 
 
-def test_the_policy_would_decide_the_same_had_it_been_shown_every_machine():
-    rules = Rules(max_workers=12, idle=300, backlog=60)
-    watched = Watched(Terms(rules=rules, boot=120))
+@pytest.mark.parametrize(("idle", "boot"), [(300, 120), (10, 400)])  # none and some boot when others must go
+def test_the_policy_would_decide_the_same_had_it_been_shown_every_machine(idle, boot):
+    rules = Rules(max_workers=12, idle=idle, backlog=60)
+    watched = Watched(Terms(rules=rules, boot=boot))
     pattern = Pattern(days=1, per_day=6000, session=30, pause=10, seconds=60)
     found = watched.run(synthetic(pattern, 2))
-    assert watched.compared > 20
+    assert watched.compared > 10
     assert found.most == 12
 
 
