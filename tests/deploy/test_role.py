@@ -12,7 +12,7 @@ ROLE = ROOT / "deploy" / "gcp" / "server-role.yaml"
 NEEDED = {
     "instances.insert_unary": """
         compute.instances.create compute.instances.setLabels compute.instances.setMetadata
-        compute.disks.create
+        compute.disks.create compute.images.useReadOnly
         compute.subnetworks.use compute.subnetworks.useExternalIp compute.instanceTemplates.useReadOnly
     """,
     "instances.start_unary": "compute.instances.start",

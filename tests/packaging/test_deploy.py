@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 from packaging.utils import canonicalize_name
 from tests.packaging.test_dependencies import ROOT, closure, pins
 
@@ -34,3 +35,14 @@ def test_an_image_runs_as_a_user_without_rights(image: str) -> None:
     assert [line for line in lines if line.startswith("USER")] == ["USER 10001"]
     assert lines.index("USER 10001") > max(n for n, line in enumerate(lines) if line.startswith("RUN"))
     assert any("--require-hashes" in line for line in lines)
+
+
+def test_a_worker_in_a_container_at_home_runs_without_rights_and_has_time_to_finish() -> None:
+    text = (ROOT / "deploy" / "compose.worker.yaml").read_text(encoding="utf-8")
+    worker = yaml.safe_load(text)["services"]["worker"]
+
+    assert worker["read_only"]
+    assert worker["cap_drop"] == ["ALL"]
+    assert worker["security_opt"] == ["no-new-privileges:true"]
+    assert worker["stop_grace_period"] == "30s"  # more than GPUGEN_GRACE
+    assert worker["command"][-1] == f"/run/secrets/{worker['secrets'][0]}"
