@@ -64,12 +64,12 @@ watch: $(VENV)/.demo
 	@rm -rf $(INSTALLED_PANEL) && ln -s "$(CURDIR)/kernel_ext/gpugen_jupyter/labextension" $(INSTALLED_PANEL)
 	@$(JLPM) watch
 
-# The tests of a file stay in one process and in their order. The browser has a run of its own: its driver keeps an
+# The tests of a file stay in one process and in their order. The browser has runs of its own: its driver keeps an
 # event loop open, which no asyncio test may meet.
 test: $(VENV)/.dev $(VENV)/.browser
 	@status=0; \
 	$(PY) -m pytest -q -m 'not browser' -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) || status=1; \
-	$(PY) -m pytest -q -m browser tests/browser $(PYTEST_ARGS) || status=1; \
+	$(PY) -m pytest -q -m browser tests/browser -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
 check: $(VENV)/.dev $(PANEL_MODULES)

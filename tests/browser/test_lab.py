@@ -152,19 +152,6 @@ def test_the_panel_follows_a_task_to_its_picture(page: Page, lab: Lab, pictures:
     page.screenshot(path=pictures / "lab-panel.png")
 
 
-def test_the_panel_cancels_a_task(page: Page, lab: Lab) -> None:
-    path = lab.write("castle.ipynb", "%load_ext gpugen", "%gpugen --no-wait -n 16 --steps 150 a castle")
-    open_notebook(page, lab, path.name)
-    row = open_panel(page).locator(".gpugen-panel-task").filter(has_text="a castle")
-
-    run(page, 0)
-    run(page, 1)
-    row.get_by_role("button", name="Cancel").click(timeout=DRAWN_MS)
-
-    expect(row).to_have_attribute("data-state", "canceled")
-    expect(row.get_by_role("button", name="Cancel")).to_have_count(0)
-
-
 def test_the_panel_says_so_when_the_gpugen_server_is_away(page: Page, lab: Lab) -> None:
     problem = '{"title": "t", "status": 503, "detail": "It is away.", "code": "unavailable", "hint": "Wait."}'
     page.route(

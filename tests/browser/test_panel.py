@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 from tests.fakes import until
@@ -167,16 +169,33 @@ def test_two_tabs_agree_and_the_form_says_what_the_server_says(page: Page, lab: 
     other.close()
 
 
+@pytest.fixture
+def on_the_right(lab: Lab) -> Iterator[None]:
+    """The user has chosen the right side, and changes their mind afterwards."""
+    address = f"{lab.url}api/settings/@gpugen/lab:panel"
+    headers = {"Authorization": f"token {lab.token}"}
+    requests.put(address, json={"raw": '{"side": "right"}'}, headers=headers, timeout=30).raise_for_status()
+    yield
+    requests.put(address, json={"raw": "{}"}, headers=headers, timeout=30).raise_for_status()
+
+
+@pytest.mark.usefixtures("on_the_right")
 def test_the_launcher_leads_to_an_image_also_where_no_websocket_gets_through(page: Page, lab: Lab) -> None:
     page.route_web_socket(re.compile("gpugen/api/v1/events"), lambda socket: socket.close())
     page.goto(lab.address())
     page.locator(".jp-LauncherCard", has_text="Generate an Image").click()
-    panel = page.get_by_role("region", name="gpugen")
+    panel = page.locator("#jp-right-stack").get_by_role("region", name="gpugen")
     panel.get_by_label("Prompt", exact=True).fill("an anchor")
     panel.get_by_role("button", name="Generate").click()
 
     expect(row(panel, "an anchor")).to_have_attribute("data-state", "succeeded")
     expect(row(panel, "an anchor").get_by_role("img")).to_be_visible()
+
+    panel.get_by_role("button", name="an anchor").click()
+    panel.get_by_role("button", name="Another seed").click()
+    panel.get_by_role("button", name="Back").click()
+    expect(row(panel, "an anchor")).to_have_count(2)
+    expect(panel.locator("[data-state='succeeded']").filter(has_text="an anchor")).to_have_count(2)
 
 
 def test_notebook_7_has_the_panel_and_draws(page: Page, lab: Lab) -> None:
