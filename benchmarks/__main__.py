@@ -20,6 +20,7 @@ NAMES = (
     "simulate",
     "jupyter",
     "panel",
+    "autoscale",
 )
 
 

@@ -68,12 +68,7 @@ def read(store: Store, live_after: float) -> Demand:
     kinds = store.rows(_HEAD_BY_KIND, COUNTED)
     models = {model for model, *_ in kinds}
     live = workers.live(store, live_after)
-    ours = {
-        id
-        for (id,) in store.rows(
-            "SELECT id FROM workers WHERE seen_at > ? AND owner = ?", live_after, WORKER_USER
-        )
-    }
+    others = [worker for worker in live if worker.owner != WORKER_USER]
     begun = store.rows(_RUNNING_BY_KIND)
     work = Work(
         waiting=sum(int(count) for *_, count, _ in kinds),
@@ -83,10 +78,10 @@ def read(store: Store, live_after: float) -> Demand:
     )
     return Demand(
         work=work,
-        started=len(ours),
-        others=_useful([worker for worker in live if worker.id not in ours], models),
+        started=len(live) - len(others),
+        others=_useful(others, models),
         absent=not live,
-        unserved=bool(_unserved(store, models, live_after)),
+        unserved=bool(_unserved(store, _without(models, live), live_after)),
     )
 
 
@@ -143,7 +138,11 @@ def fail_unserved(store: Store, live_after: float, why: Callable[[str], TaskFail
 
 
 def _unserved(store: Store, models: set[str], live_after: float) -> set[str]:
-    known = workers.live(store, live_after - PATIENCE)
+    return _without(models, workers.live(store, live_after - PATIENCE)) if models else set()
+
+
+def _without(models: set[str], known: list[LiveWorker]) -> set[str]:
+    """Those that none of the `known` serves."""
     return {model for model in models if not any(worker.serves(model) for worker in known)}
 
 

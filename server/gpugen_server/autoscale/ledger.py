@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from msgspec import Struct
 
-from gpugen_server.autoscale import cost, demand, machines
+from gpugen_server.autoscale import demand, machines
 from gpugen_server.autoscale.demand import Demand
 from gpugen_server.autoscale.machine import Machine
 from gpugen_server.autoscale.machines import Failures
@@ -25,13 +25,12 @@ class Deposed(Exception):
 
 
 class View(Struct, frozen=True, kw_only=True):
-    """The rows and the queue at one moment; see `plan.Scene` and `Demand`. `spent` are dollars of today."""
+    """The rows and the queue at one moment; see `plan.Scene` and `Demand`."""
 
     machines: list[Machine]
     heard: dict[str, float]
     busy: set[str]
     demand: Demand
-    spent: float
     failures: Failures
 
 
@@ -96,6 +95,5 @@ class Ledger:
             heard=heard,
             busy=busy,
             demand=demand.read(store, live_after),
-            spent=cost.today(store),
             failures=machines.failures(store, self.provider),
         )

@@ -9,7 +9,7 @@ import structlog
 
 from gpugen_protocol.clock import rfc3339
 from gpugen_protocol.task import TaskFailure
-from gpugen_server.autoscale import demand, machines, plan
+from gpugen_server.autoscale import cost, demand, machines, plan
 from gpugen_server.autoscale.demand import Demand
 from gpugen_server.autoscale.hands import Hands
 from gpugen_server.autoscale.ledger import Ledger, View
@@ -75,7 +75,7 @@ class Recruiter:
         if obstacle is not None:
             await self._give_up(obstacle, view.demand)
             return self._provider.rhythm.usual
-        for brake in (self._pause(view), self._limit(view)):
+        for brake in (self._pause(view), await self._limit()):
             if brake is not None:
                 text, data, seconds = brake
                 await self._teller.waiting(text, data)
@@ -119,15 +119,16 @@ class Recruiter:
         text = f"{reason.rstrip('.')}; trying again in {pause:g} s."
         return text, {"reason": "failed", "pause": pause}, left
 
-    def _limit(self, view: View) -> tuple[str, dict[str, Any], float] | None:
+    async def _limit(self) -> tuple[str, dict[str, Any], float] | None:
         """The brake on a day's cost."""
-        if not self._max_cost or view.spent < self._max_cost:
+        spent = await self._ledger.change(cost.today) if self._max_cost else 0.0
+        if not self._max_cost or spent < self._max_cost:
             return None
         text = (
-            f"The machines have cost ${view.spent:.2f} today, the limit of a day is ${self._max_cost:.2f}: "
+            f"The machines have cost ${spent:.2f} today, the limit of a day is ${self._max_cost:.2f}: "
             "none is started before midnight UTC."
         )
-        data = {"reason": "cost", "spent": round(view.spent, 4), "limit": self._max_cost}
+        data = {"reason": "cost", "spent": round(spent, 4), "limit": self._max_cost}
         return text, data, self._provider.rhythm.usual
 
     async def _nothing(self, nothing: Nothing, view: View) -> float:

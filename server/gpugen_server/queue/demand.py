@@ -10,7 +10,8 @@ from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
 
 _NOT_TOLD = """
-SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase_text != ? LIMIT 1000
+SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase_text != ?
+ORDER BY place, num LIMIT 250
 """
 
 
@@ -25,7 +26,10 @@ def unfinished(store: Store) -> bool:
 
 
 def tell_waiting(store: Store, models: frozenset[str] | None, phase: Phase, text: str, data: Any) -> int:
-    """Write a phase event on every queued task of `models` (None: any) that does not say so already."""
+    """Write a phase event on queued tasks of `models` (None: any) that do not say so already.
+
+    Those that go next come first, and not too many at once: others want to write, too. Gives how many.
+    """
     found = store.rows(_NOT_TOLD + store.lock_free, text)
     wanted = [row for row in found if models is None or row[3] in models]
     for num, task, owner, _ in wanted:

@@ -65,10 +65,11 @@ class Ability(Struct, frozen=True):
 
 
 class LiveWorker(Struct, frozen=True):
-    """A worker that was heard of lately; no models means that it serves any."""
+    """A worker that was heard of lately; no models means that it serves any. `owner` is its token's user."""
 
     id: str
     models: tuple[str, ...]
+    owner: str = ""
 
     def serves(self, model: str) -> bool:
         """Whether it can draw with `model`."""
@@ -182,8 +183,8 @@ def note_failure(store: Store, worker: str, task: int, code: str) -> None:
 
 def live(store: Store, live_after: float) -> list[LiveWorker]:
     """The workers seen since `live_after` (seconds since the epoch)."""
-    found = store.once("SELECT id, models FROM workers WHERE seen_at > ?", live_after)
-    return [LiveWorker(id, _names(models)) for id, models in found]
+    found = store.once("SELECT id, models, owner FROM workers WHERE seen_at > ?", live_after)
+    return [LiveWorker(id, _names(models), owner) for id, models, owner in found]
 
 
 def listing(store: Store, live_after: float, user: str | None) -> list[Worker]:
