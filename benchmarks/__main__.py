@@ -11,6 +11,7 @@ NAMES = (
     "latency",
     "queue",
     "peers",
+    "postgres",
     "fanout",
     "eventpath",
     "overhead",

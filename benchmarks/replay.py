@@ -19,8 +19,8 @@ _DONE = Completion(loading_seconds=0.0, drawing_seconds=0.1)
 class Layer:
     """A worker that finishes its task and claims the next, in one transaction of our own functions."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, "NORMAL")
+    def __init__(self, where: Path | str) -> None:
+        self._database = Database(where, "NORMAL")
         self._database.migrate()
         request = SessionRequest(name="bench", models=("emoji",), version="0")
         worker = self._database.call(workers.register, request, "workers")
@@ -31,6 +31,10 @@ class Layer:
     def step(self) -> None:
         """One task."""
         self._lease = self._database.call(self._next)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._database.disconnect()
 
     def _next(self, store: Store) -> str:
         finish.complete(store, self._lease, self._claimer.worker, _DONE)

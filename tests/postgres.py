@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ assert _WHEEL.origin is not None
 INSTALLED = Path(_WHEEL.origin).parent / "pginstall"
 NOBODY = "nobody"  # PostgreSQL refuses to run as root
 # No test is about power loss; what is tested is tested without waiting for the disk.
-FAST = ("fsync=off", "full_page_writes=off", "max_connections=150")
+FAST = ("fsync=off", "full_page_writes=off")
 FULL_AT = 17 * 2**20  # longer than the 16 MiB of each file of the log of writes
 CARELESS = ("synchronous_commit=off",)  # what was acknowledged last is lost when it is killed
 
@@ -31,11 +31,11 @@ class Postgres:
     """One server in `folder`; `url(name)` addresses a database of it.
 
     Args:
-        durable: whether what it acknowledged survives `kill`.
+        settings: what differs from PostgreSQL's defaults. FAST alone: what it acknowledged survives `kill`.
     """
 
-    def __init__(self, folder: Path, durable: bool = False) -> None:
-        self._settings = FAST if durable else FAST + CARELESS
+    def __init__(self, folder: Path, settings: Sequence[str] = FAST + CARELESS) -> None:
+        self._settings = (*settings, "max_connections=150")
         self._data = folder / "data"
         self._log = folder / "postgres.log"
         self._as: dict[str, Any] = (

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.chaos import mutants, verdict
 from tests.chaos.round import Plan, Round
-from tests.postgres import Postgres
+from tests.postgres import FAST, Postgres
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "40"))
 SEED = int(os.environ.get("CHAOS_SEED", random.randrange(10**6)))
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300 + 6 * SECONDS)]
 def mortal_postgres() -> Iterator[Postgres]:
     """A PostgreSQL that may be killed: what it has acknowledged survives that."""
     with tempfile.TemporaryDirectory(prefix="gg-") as folder:  # pytest's own are closed to its user
-        server = Postgres(Path(folder), durable=True)
+        server = Postgres(Path(folder), FAST)
         yield server
         server.stop()
 

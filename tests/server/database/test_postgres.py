@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import requests
-from tests.postgres import Postgres
+from tests.postgres import FAST, Postgres
 
 from gpugen_protocol.errors import MissingExtra, StorageFull, Unavailable
 from gpugen_protocol.request import TaskRequest
@@ -54,7 +54,7 @@ def at_once(make_queue):
 def own_postgres():
     """A PostgreSQL that this test may kill."""
     with tempfile.TemporaryDirectory(prefix="gg-pg-") as folder:
-        server = Postgres(Path(folder), durable=True)
+        server = Postgres(Path(folder), FAST)
         yield server
         server.stop()
 

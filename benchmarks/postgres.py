@@ -1,0 +1,156 @@
+"""The queue on PostgreSQL: eight connections that claim at once, and a long backlog."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+
+import psycopg
+from tests.postgres import FAST, Postgres
+
+from benchmarks import backlog
+from benchmarks.figures import Figure, median
+from benchmarks.queue import LONG, TASKS
+from benchmarks.replay import Layer
+from benchmarks.turns import Race, Step, rate
+
+CONNECTIONS = 8
+ROUNDS, SECONDS = 9, 1.0
+WITH_FLUSHES = ()  # PostgreSQL as it comes: an acknowledged commit is on the disk
+_CLAIM = """
+UPDATE jobs SET state = 'running', lease = 'x' WHERE id = (
+  SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING id
+"""
+_DONE = "UPDATE jobs SET state = 'done' WHERE id = %s AND lease = 'x'"
+
+
+def run() -> list[Figure]:
+    """Both; the long backlog takes minutes to make."""
+    return [*_eight_connections(), *_long_backlog()]
+
+
+def _eight_connections() -> list[Figure]:
+    with _postgres(WITH_FLUSHES) as postgres, ExitStack() as stack:
+        ours, bare = postgres.make("gpugen"), postgres.make("bare")
+        backlog.fill_postgres(ours, 5 * TASKS)
+        _fill_bare(bare)
+        crews = {
+            "ours": stack.enter_context(_crew(layer, ours)),
+            "bare": stack.enter_context(_crew(bare_loop, bare)),
+        }
+        windows = [{name: crew(SECONDS) for name, crew in crews.items()} for _ in range(ROUNDS)]
+    ratios = [window["ours"] / window["bare"] for window in windows]
+    rates = " / ".join(f"{median([window[name] for window in windows]):,.0f}" for name in crews)
+    return [
+        Figure(
+            f"finish + next claim, {CONNECTIONS} connections, against a bare SKIP LOCKED loop",
+            median(ratios),
+            "x",
+            0.6,
+            f"{min(ratios):.2f}..{max(ratios):.2f}, {rates} a second",
+            at_least=True,
+        )
+    ]
+
+
+def _long_backlog() -> list[Figure]:
+    with _postgres(FAST) as postgres, ExitStack() as stack:
+        steps: dict[str, Step] = {}
+        for name, count in (("short", TASKS), ("long", LONG)):
+            url = postgres.make(name)
+            backlog.fill_postgres(url, count)
+            steps[name] = stack.enter_context(layer(url))
+        race = Race(steps, seconds=0.3)
+    return [
+        Figure(
+            f"claims behind {LONG:,} queued tasks against {TASKS:,}, PostgreSQL",
+            race.ratio("long", "short"),
+            "x",
+            0.8,
+            race.spread("long", "short"),
+            at_least=True,
+        )
+    ]
+
+
+@contextmanager
+def layer(url: str) -> Iterator[Step]:
+    """A worker that finishes its task and claims the next, by the functions of the queue."""
+    worker = Layer(url)
+    yield worker.step
+    worker.close()
+
+
+@contextmanager
+def bare_loop(url: str) -> Iterator[Step]:
+    """Claim and finish of a small table, two commits."""
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def step() -> None:
+            (job,) = connection.execute(_CLAIM).fetchone()
+            connection.execute(_DONE, (job,))
+
+        yield step
+
+
+@contextmanager
+def _crew(work: Callable[[str], object], url: str) -> Iterator[Callable[[float], float]]:
+    """A process for each connection; `crew(seconds)` lets them work and gives their steps a second."""
+    spawn = multiprocessing.get_context("spawn")
+    pipes: list[Pipe] = []
+    processes = []
+    for _ in range(CONNECTIONS):
+        ours, theirs = spawn.Pipe()
+        processes.append(spawn.Process(target=_work, args=(work, url, theirs), daemon=True))
+        processes[-1].start()
+        pipes.append(ours)
+    for pipe in pipes:
+        pipe.recv()
+    yield partial(_all_at_once, pipes)
+    for process in processes:
+        process.kill()
+        process.join()
+
+
+def _all_at_once(pipes: Sequence[Pipe], seconds: float) -> float:
+    for pipe in pipes:
+        pipe.send(seconds)
+    return sum(pipe.recv() for pipe in pipes)
+
+
+def _work(work: Callable[[str], object], url: str, pipe: Pipe) -> None:
+    with work(url) as step:  # type: ignore[attr-defined]
+        step()
+        pipe.send("ready")
+        while True:
+            pipe.send(rate(step, pipe.recv()))
+
+
+@contextmanager
+def _postgres(settings: Sequence[str]) -> Iterator[Postgres]:
+    with tempfile.TemporaryDirectory(prefix="gg-") as folder:
+        server = Postgres(Path(folder), (*settings, "autovacuum=off", "shared_buffers=512MB"))
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _fill_bare(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE jobs"
+            " (id BIGINT PRIMARY KEY, state TEXT, priority INTEGER, payload TEXT, lease TEXT)"
+        )
+        connection.execute("CREATE INDEX jobs_queued ON jobs (priority, id) WHERE state = 'queued'")
+        connection.execute(
+            "INSERT INTO jobs SELECT number, 'queued', 0, 'a slice of pizza', NULL"
+            " FROM generate_series(1, 300000) AS number"
+        )
+        connection.execute("VACUUM ANALYZE jobs")
