@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,9 @@ class Recording(Layer):
         sent: list[Statement] = []
 
         class RecordingStore(Store):
-            def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
-                sent.append((sql, params))
-                return super()._execute(sql, params)
+            def _executor(self) -> Callable[[str, tuple[Any, ...]], Any]:
+                execute = super()._executor()
+                return lambda sql, params: (sent.append((sql, params)), execute(sql, params))[1]
 
         engine: Any = self._database.engine
         engine.store = lambda: RecordingStore(engine.peewee, time.time())

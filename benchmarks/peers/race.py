@@ -117,14 +117,18 @@ def _gpugen(folder: Path, mode: str) -> Iterator[Run]:
         worker = spawn.Process(target=_work, args=(running, theirs), daemon=True)
         worker.start()
         ours.recv()
+        submitted = 0
         client, body = RawClient(running.url, running.user_token), wire.encode(backlog.REQUEST)
 
         def run_some(count: int) -> float:
-            ours.send(count)
+            nonlocal submitted
             begun = time.perf_counter()
             for _ in range(count):
                 client.post(paths.TASKS(), body)
-            return float(ours.recv()) - begun
+            submitted += count
+            while (told := ours.recv())[0] < submitted:
+                pass
+            return float(told[1]) - begun
 
         yield run_some
         worker.kill()
@@ -132,23 +136,18 @@ def _gpugen(folder: Path, mode: str) -> Iterator[Run]:
 
 
 def _work(running: RunningServer, pipe: Pipe) -> None:
-    """A worker that does nothing: tells when the last of `count` tasks has reached it."""
+    """A worker that does nothing; when the queue is empty it tells how many tasks came, the last one when."""
     session = WorkerApi(running.url, running.worker_token).open_session(
         SessionRequest(name="bench", models=("emoji",), version="0")
     )
     client, decode = RawClient(running.url, session.token), msgspec.json.Decoder(Leases).decode
+    claim, begun = wire.encode(_CLAIM), 0
     pipe.send("ready")
-    left, started = 0, 0.0
-    leases: list[str] = []
     while True:
-        while not leases:
-            left = left or pipe.recv()
-            answer = client.post(paths.WORKER_CLAIMS(), wire.encode(_CLAIM))
-            leases = [lease.id for lease in decode(answer).leases] if answer else []
-            started = time.perf_counter()
-        left -= 1
-        answer = client.post(paths.LEASE_COMPLETE(lease=leases.pop()), _DONE)
-        if not left:
-            pipe.send(started)
-        leases = [lease.id for lease in decode(answer).leases]
-        started = time.perf_counter() if leases else started
+        answer = client.post(paths.WORKER_CLAIMS(), claim)
+        leases = decode(answer).leases if answer else ()
+        while leases:
+            begun, started = begun + 1, time.perf_counter()
+            leases = decode(client.post(paths.LEASE_COMPLETE(lease=leases[0].id), _DONE)).leases
+            if not leases:
+                pipe.send((begun, started))

@@ -7,7 +7,6 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -16,7 +15,7 @@ import peewee
 
 from gpugen_protocol.errors import Unavailable
 from gpugen_server.database import schema
-from gpugen_server.database.engine import Engine
+from gpugen_server.database.engine import Engine, NotBegun
 from gpugen_server.database.sqlite import Sqlite
 from gpugen_server.database.store import Store
 from gpugen_server.events.entry import Entry
@@ -153,11 +152,7 @@ class Database:
     def _once(
         self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
     ) -> tuple[T, list[Entry]]:
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self.engine.transaction())
-            except peewee.PeeweeException as error:
-                raise _NotBegun from error
+        with self.engine.transaction():
             store = self.engine.store()
             result = function(store, *args, **kw)
         return result, store.outbox
@@ -171,8 +166,8 @@ class Database:
                 return work()
             except _MISTAKES:
                 raise
-            except (peewee.PeeweeException, _NotBegun) as problem:
-                error = problem.__cause__ if isinstance(problem, _NotBegun) else problem
+            except (peewee.PeeweeException, NotBegun) as problem:
+                error = problem.__cause__ if isinstance(problem, NotBegun) else problem
                 assert error is not None
                 if not self._may_try_again(problem, error, tries):
                     raise self.engine.explain(error) from error
@@ -183,7 +178,7 @@ class Database:
         if remedy == "reconnect":
             was_connected = not self.engine.peewee.is_closed()
             self._drop_connection()
-            return was_connected and isinstance(problem, _NotBegun) and tries == 1
+            return was_connected and isinstance(problem, NotBegun) and tries == 1
         return remedy == "again" and tries < MOST_TRIES
 
     def _drop_connection(self) -> None:
@@ -194,10 +189,6 @@ class Database:
 def _fail(answer: asyncio.Future[T], error: BaseException) -> None:
     if not answer.done():
         answer.set_exception(error)
-
-
-class _NotBegun(Exception):
-    """The transaction could not begin, so that nothing of it was done."""
 
 
 def _engine(where: Path | str, synchronous: str) -> Engine:

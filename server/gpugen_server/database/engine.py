@@ -13,6 +13,10 @@ from gpugen_server.database.store import Store
 Remedy = Literal["again", "reconnect", "give up"]
 
 
+class NotBegun(Exception):
+    """The transaction could not begin, so that nothing of it was done; the cause says why."""
+
+
 class Engine(Protocol):
     """One kind of database at one address.
 
@@ -37,7 +41,7 @@ class Engine(Protocol):
         """What a function gets; call it inside a transaction."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """A transaction on the calling thread's connection."""
+        """A transaction on the calling thread's connection; it raises NotBegun where it cannot begin."""
 
     def version(self) -> int:
         """The version of the schema; 0 for an empty database."""

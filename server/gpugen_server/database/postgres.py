@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,7 +13,7 @@ import peewee
 
 from gpugen_protocol.errors import GpugenError, MissingExtra, StorageFull, Unavailable
 from gpugen_server.complaints import QUIET
-from gpugen_server.database.engine import Remedy
+from gpugen_server.database.engine import NotBegun, Remedy
 from gpugen_server.database.store import PostgresStore, Store
 
 CONNECTIONS = 8  # of one server process; each is a thread that waits for the network
@@ -76,10 +77,15 @@ class Postgres:
             ),
         )
 
-    def transaction(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """READ COMMITTED: rows that are read to be changed are locked by `Store.lock`."""
-        found: AbstractContextManager[Any] = self.peewee.atomic()
-        return found
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.peewee.atomic())
+            except peewee.PeeweeException as error:
+                raise NotBegun from error
+            yield
 
     def now(self) -> float:
         """PostgreSQL's clock, as it was measured last: servers whose own clocks differ agree on leases."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, ClassVar
 
 import peewee
 
 from gpugen_protocol.errors import GpugenError, StorageFull, Unavailable
-from gpugen_server.database.engine import Remedy
+from gpugen_server.database.engine import NotBegun, Remedy
 from gpugen_server.database.store import Store
 
 BUSY_TIMEOUT = 5.0  # seconds to wait for another process that writes
@@ -20,6 +19,41 @@ BUSY_TIMEOUT = 5.0  # seconds to wait for another process that writes
 # the indexes as the one before: the more of them share a checkpoint, the fewer are written twice.
 CHECKPOINT = 4000
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"}
+
+
+class Transaction:
+    """Everything goes to sqlite3 directly, which costs half of what it does through peewee; its errors are
+    translated once, here.
+    """
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        try:
+            self._connection = self._database.connection()
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise NotBegun from _translated(error)
+        except peewee.PeeweeException as error:
+            raise NotBegun from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            error = self._commit()
+        if error is not None and self._connection.in_transaction:  # a full disk has ended it already
+            self._connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise _translated(error)
+
+    def _commit(self) -> sqlite3.Error | None:
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            return error
+        return None
 
 
 class Sqlite:
@@ -52,24 +86,9 @@ class Sqlite:
             autoconnect=True,
         )
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """The right to write is taken at once: taken later, it could be refused after half of the work.
-
-        Everything goes to sqlite3 directly, which costs half of what it does through peewee; its errors are
-        translated once, here.
-        """
-        connection = self.peewee.connection()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield
-            connection.execute("COMMIT")
-        except BaseException as error:
-            if connection.in_transaction:  # a full disk has ended it already
-                connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise getattr(peewee, type(error).__name__, peewee.DatabaseError)(str(error)) from error
-            raise
+    def transaction(self) -> Transaction:
+        """The right to write is taken at once: taken later, it could be refused after half of the work."""
+        return Transaction(self.peewee)
 
     def now(self) -> float:
         """This machine's clock: nobody else uses the file."""
@@ -112,3 +131,11 @@ class Sqlite:
                 hint="Free space on the server's disk; nothing was changed.",
             )
         return Unavailable(f"The database cannot do this just now: {text}.", retry_after=1.0)
+
+
+def _translated(error: sqlite3.Error) -> peewee.PeeweeException:
+    """The same error of peewee's, which is what everything above knows; this one stays its cause."""
+    kind = getattr(peewee, type(error).__name__, peewee.DatabaseError)
+    translated: peewee.PeeweeException = kind(str(error))
+    translated.__cause__ = translated.__context__ = error
+    return translated

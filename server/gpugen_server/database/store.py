@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ class Store:
 
     def __init__(self, database: Any, now: float) -> None:  # of peewee, whose methods have no types
         self.database = database
-        self._connection = database.connection()
+        self._execute: Callable[[str, tuple[Any, ...]], Any] = self._executor()
         self.outbox: list[Entry] = []
         self._known: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
         self.now = now
@@ -38,7 +39,8 @@ class Store:
 
     def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
-        return self._fetch(sql, params)
+        found: list[tuple[Any, ...]] = self._execute(sql, params).fetchall()
+        return found
 
     def once(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """As `rows`, asked once in a transaction: for what may as well be as it was at its beginning."""
@@ -49,7 +51,7 @@ class Store:
 
     def row(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
         """The only row of a statement, or None."""
-        found = self._fetch(sql, params)
+        found = self._execute(sql, params).fetchall()
         return found[0] if found else None
 
     def first_free(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
@@ -60,7 +62,7 @@ class Store:
 
     def value(self, sql: str, *params: Any) -> Any:
         """The first column of the only row, or None."""
-        found = self._fetch(sql, params)
+        found = self._execute(sql, params).fetchall()
         return found[0][0] if found else None
 
     def change(self, sql: str, *params: Any) -> int:
@@ -70,12 +72,10 @@ class Store:
     def alone(self, name: str) -> None:
         """Wait until nobody else does what is called `name`, and let nobody until this transaction ends."""
 
-    def _fetch(self, sql: str, params: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = self._execute(sql, params).fetchall()
+    def _executor(self) -> Callable[[str, tuple[Any, ...]], Any]:
+        """What sends a statement and gives a cursor."""
+        found: Callable[[str, tuple[Any, ...]], Any] = self.database.connection().execute
         return found
-
-    def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
-        return self._connection.execute(sql, params)
 
 
 class PostgresStore(Store):
@@ -100,7 +100,10 @@ class PostgresStore(Store):
         """As in SQLite, whose only writer always is."""
         self.rows("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", name)
 
-    def _execute(self, sql: str, params: tuple[Any, ...]) -> Any:
+    def _executor(self) -> Callable[[str, tuple[Any, ...]], Any]:
+        return self._send
+
+    def _send(self, sql: str, params: tuple[Any, ...]) -> Any:
         return self.database.execute_sql(_with_its_placeholders(sql), tuple(map(_storable, params)))
 
 

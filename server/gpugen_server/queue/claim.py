@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,7 +92,7 @@ def _claim_one(store: Store, claimer: Claimer, ability: Ability) -> Lease | None
     num = _choose(store, claimer, Front(*head), fits, needs)
     found = store.row(
         _CLAIM,
-        secrets.token_hex(10),
+        os.urandom(10).hex(),
         store.now + claimer.lease_seconds,
         claimer.worker,
         store.now,

@@ -27,9 +27,10 @@ log = structlog.get_logger("gpugen_server.access")
 
 
 def make_application(services: Services) -> Application:
-    """All routes over `services`."""
+    """All routes over `services`; Tornado tries one after the other."""
     arguments = {"services": services}
-    rules: list[Any] = [url(f"{route.path.regex}$", route.handler, arguments) for route in ROUTES]
+    often_first = sorted(ROUTES, key=lambda route: not issubclass(route.handler, WorkerHandler))
+    rules: list[Any] = [url(f"{route.path.regex}$", route.handler, arguments) for route in often_first]
     return Application(
         rules,
         default_handler_class=Missing,

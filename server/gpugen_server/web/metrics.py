@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -33,8 +34,13 @@ class Requests:
     def note(self, handler: str, method: str, status: int, seconds: float) -> None:
         """A request was answered."""
         known = method if method in RequestHandler.SUPPORTED_METHODS else "other"
-        self._count.labels(handler, known, str(status)).inc()
-        self._seconds.labels(handler).inc(seconds)
+        count, total = self._counters(handler, known, status)
+        count.inc()
+        total.inc(seconds)
+
+    @cache  # noqa: B019 - it lives as long as the application
+    def _counters(self, handler: str, method: str, status: int) -> tuple[Counter, Counter]:
+        return self._count.labels(handler, method, str(status)), self._seconds.labels(handler)
 
 
 class Metrics(Handler):
