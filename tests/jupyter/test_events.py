@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from tests.jupyter.cookies import log_in
 from tests.jupyter.waiting import eventually
-from tornado.httpclient import HTTPClientError
+from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from gpugen_protocol.request import TaskRequest
@@ -69,6 +70,22 @@ async def test_without_jupyter_s_token_there_is_no_socket(
             f"ws://127.0.0.1:{http_server_port[-1]}{jp_base_url}gpugen/api/v1/events?task=*"
         )
     assert caught.value.code == 403
+
+
+async def test_a_page_of_another_origin_gets_no_socket_with_the_browser_s_cookie(
+    http_server_client: Any, http_server_port: Any, jp_base_url: str, jp_serverapp: Any
+) -> None:
+    cookie = await log_in(http_server_client, jp_base_url, jp_serverapp)
+    here = f"127.0.0.1:{http_server_port[-1]}"
+
+    def opened(origin: str) -> Any:
+        url = f"ws://{here}{jp_base_url}gpugen/api/v1/events?task=*"
+        return websocket_connect(HTTPRequest(url, headers={"Cookie": cookie, "Origin": origin}))
+
+    with pytest.raises(HTTPClientError) as caught:
+        await opened("http://elsewhere.example")
+    assert caught.value.code == 403
+    (await opened(f"http://{here}")).close()
 
 
 async def test_an_authorizer_that_says_no_is_obeyed(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.gcs import FakeCloud
+from tests.jupyter.cookies import log_in
 from tornado.httpclient import HTTPClientError
 
 from gpugen_protocol.request import TaskRequest
@@ -134,6 +135,22 @@ async def test_without_jupyter_s_token_nothing_is_answered(
     )
     assert code == 403
     assert not server.tasks().list().tasks
+
+
+async def test_a_cookie_alone_submits_nothing_and_with_jupyter_s_xsrf_token_it_does(
+    http_server_client: Any, jp_base_url: str, jp_serverapp: Any, server: Any
+) -> None:
+    cookie = f"{await log_in(http_server_client, jp_base_url, jp_serverapp)}; _xsrf=a-secret"
+
+    def submit(**headers: str) -> Any:
+        url = f"{jp_base_url}gpugen/api/v1/tasks"
+        headers |= {"Cookie": cookie}
+        return http_server_client.fetch(url, method="POST", body='{"prompt": "a cat"}', headers=headers)
+
+    code, _ = await refused(submit())
+    assert code == 403
+    assert not server.tasks().list().tasks
+    assert (await submit(**{"X-XSRFToken": "a-secret"})).code == 201
 
 
 async def test_an_authorizer_that_says_no_is_obeyed(
