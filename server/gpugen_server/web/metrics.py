@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from tornado.web import RequestHandler
 
+from gpugen_server.autoscale import cost
 from gpugen_server.web.handler import Handler
 from gpugen_server.web.health import count
 from gpugen_server.web.services import Services
@@ -51,8 +52,9 @@ class Metrics(Handler):
     async def get(self) -> None:
         """What was answered since the start, and how things stand; the numbers tell about everybody."""
         numbers = await self.services.database.run(count, self.services.live_after())
+        spent = await self.services.database.run(cost.today)
         text = generate_latest(self.settings["requests"].registry)
-        text += generate_latest(_Now(self.services, *numbers))
+        text += generate_latest(_Now(self.services, *numbers, spent))
         self.set_header("Content-Type", CONTENT_TYPE)
         self.finish(text)
 
@@ -60,15 +62,20 @@ class Metrics(Handler):
 class _Now(Collector):
     """How things stand."""
 
-    def __init__(self, services: Services, tasks: Mapping[str, int], workers: Mapping[str, int]) -> None:
+    def __init__(
+        self, services: Services, tasks: Mapping[str, int], workers: Mapping[str, int], spent: float
+    ) -> None:
         self._services = services
         self._tasks = tasks
         self._workers = workers
+        self._spent = spent
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The gauges."""
         yield _family("gpugen_tasks", "Tasks by state.", self._tasks)
         yield _family("gpugen_workers", "Workers by state.", self._workers)
+        about = "What the autoscaler's machines have cost since midnight UTC, in estimated US dollars."
+        yield GaugeMetricFamily("gpugen_cost_today_dollars", about, self._spent)
         yield GaugeMetricFamily("gpugen_watchers", "Open websockets.", len(self._services.hub))
         uptime = time.monotonic() - self._services.started
         yield GaugeMetricFamily("gpugen_uptime_seconds", "How long this server runs.", uptime)

@@ -5,10 +5,14 @@ import os
 import sys
 
 import pytest
+from tests.conftest import RunningServer
 from tests.fakes import DrawingWorker, until
 from tests.kernel_ext.conftest import Shell
 
 from gpugen.cli import run
+from gpugen_server.autoscale import machines
+from gpugen_server.autoscale.provider import Choice
+from gpugen_server.database import Store
 
 
 def test_status_says_where_the_server_is_and_how(gpugen: Shell, server: object) -> None:
@@ -18,6 +22,22 @@ def test_status_says_where_the_server_is_and_how(gpugen: Shell, server: object) 
     document = json.loads(gpugen("status", "--json").stdout)
     assert document["health"]["state"] == "ok"
     assert document["stats"]["workers"] == {}
+
+
+def test_machines_on_their_way_and_their_costs_are_shown(gpugen: Shell, server: RunningServer) -> None:
+    assert "Cost" not in gpugen("status").stdout
+
+    def intend(store: Store) -> None:
+        choice = Choice(place="", text="g2-standard-4 in us-central1-a", hourly=2.4)
+        machine = machines.intend(store, "gce", choice)
+        since = store.now - 0.1 * (store.now % 86400)  # not yesterday, however early it is
+        store.change("UPDATE machines SET up_at = ? WHERE id = ?", since, machine.id)
+
+    server.query(intend)
+    words = " ".join(gpugen("workers").stdout.split())
+    assert "up g2-standard-4 in us-central1-a" in words
+    assert "about $" in gpugen("status").stdout
+    assert json.loads(gpugen("status", "--json").stdout)["stats"]["cost"]["today"] > 0
 
 
 def test_models_marks_the_default(gpugen: Shell) -> None:

@@ -11,6 +11,7 @@ def test_an_admin_reads_what_happened_and_how_things_stand(ask, server, lease):
     assert 'gpugen_http_requests_total{handler="Tasks",method="other",status="405"} 1.0' in lines
     assert 'gpugen_tasks{state="running"} 1.0' in lines
     assert 'gpugen_workers{state="busy"} 1.0' in lines
+    assert "gpugen_cost_today_dollars 0.0" in lines
 
 
 @pytest.mark.parametrize("scope", ["user", "worker"])
