@@ -30,6 +30,8 @@ def words_of_a_pipeline_where_near_words_share_letters() -> KnownWords:
         return SimpleNamespace(last_hidden_state=ids[:, None].float())
 
     tokenizer.model_max_length, encoder.device = 26, "cpu"  # type: ignore[attr-defined]
+    entries = ["a", "an", "dog", "horse", "on", "red", "yellow", "background", "picture", "of"]
+    tokenizer.get_vocab = lambda: {"zz": 0} | {word + "</w>": 1 for word in entries}  # type: ignore[attr-defined]
     return KnownWords(THINGS, SimpleNamespace(tokenizer=tokenizer, text_encoder=encoder))
 
 
@@ -54,6 +56,26 @@ def test_a_swap_keeps_the_rest_of_the_prompt_and_other_words_that_hold_it() -> N
     assert (
         Swap("ape", "monkey").in_prompt("An Ape on a grape background") == "An monkey on a grape background"
     )
+
+
+@pytest.mark.parametrize(
+    ("prompt", "plain"),
+    [
+        ("an illustration of a Dog, zz", "an of a Dog,"),
+        ("a dog on a red background", "a dog on a red background"),
+        ("a hrose on a yelow backgroundd", "a horse on a yellow"),
+        ("", ""),
+    ],
+)
+def test_slips_are_put_right_and_words_that_the_tokenizer_has_in_pieces_left_out(
+    prompt: str, plain: str
+) -> None:
+    assert words_of_a_pipeline_where_near_words_share_letters().plain(prompt) == plain
+
+
+def test_of_what_is_left_out_only_that_is_told_which_asks_for_something() -> None:
+    words = words_of_a_pipeline_where_near_words_share_letters()
+    assert words.left_out("please draw an angry dog riding a bike, riding!") == ["riding", "bike"]
 
 
 def test_a_model_that_lists_no_words_takes_any(tmp_path: Path) -> None:
@@ -82,3 +104,14 @@ def test_a_strange_word_draws_the_nearest_known_thing_and_says_so(
     assert f"“{strange}”" in message
     assert f"“{known}”" in message
     assert "gpugen models emoji" in message
+
+
+def test_a_word_that_is_not_known_beside_one_that_is_changes_nothing_and_is_told(
+    a_request: Any, tmp_path: Path
+) -> None:
+    generator, seen = DiffusionGenerator((MODEL,), data_dir=tmp_path), Recording()
+    request = a_request(MODEL, prompt="a clumsy dog on a blue background, trending", negative_prompt="blurry")
+    (found,) = generator.draw(request, seen)
+    (wanted,) = generator.draw(a_request(MODEL, prompt="a dog on a blue background,"), Recording())
+    assert np.array_equal(np.array(found), np.array(wanted))
+    assert seen.logs == [("info", "emoji does not know, and leaves out: clumsy, trending.")]

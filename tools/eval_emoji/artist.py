@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 
+from gpugen_worker.known_words import KnownWords
+
 BATCH = 12
 STEPS = 12
 GUIDANCE = 1.5
@@ -19,25 +21,31 @@ GUIDANCE = 1.5
 
 @dataclass(frozen=True)
 class Artist:
-    """A pipeline with the settings to draw with."""
+    """A pipeline with the settings to draw with.
+
+    Attributes:
+        words: which words of a prompt the worker shows the model; None: all.
+    """
 
     pipeline: Any
     steps: int = STEPS
     guidance: float = GUIDANCE
+    words: KnownWords | None = None
 
     @classmethod
     def load(cls, folder: Path, steps: int = STEPS, guidance: float = GUIDANCE) -> Artist:
         """From a model folder."""
         pipeline = DiffusionPipeline.from_pretrained(folder)
         pipeline.set_progress_bar_config(disable=True)
-        return cls(pipeline, steps, guidance)
+        return cls(pipeline, steps, guidance, KnownWords.read(folder, pipeline))
 
     def draw(self, prompts: Sequence[str], seed: int, **more: Any) -> torch.Tensor:
         """Images [n, 3, SIZE, SIZE] in 0..1, rounded to bytes; prompt k has the seed `seed + k`."""
         parts = []
+        prompts = [self.words.plain(each) if self.words else each for each in prompts]
         settings = {"num_inference_steps": self.steps, "guidance_scale": self.guidance} | more
         for first in range(0, len(prompts), BATCH):
-            some = list(prompts[first : first + BATCH])
+            some = prompts[first : first + BATCH]
             generators = [torch.Generator().manual_seed(seed + first + k) for k in range(len(some))]
             found = self.pipeline(some, generator=generators, output_type="pil", **settings).images
             parts += [torch.from_numpy(np.array(image.convert("RGB"))) for image in found]

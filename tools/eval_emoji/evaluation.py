@@ -15,7 +15,7 @@ from tools.train_emoji import autoencoder, cldr, glyphs, looks, split, vocabular
 from tools.train_emoji.captions import Captioned, Wordings
 from tools.train_emoji.palette import WHITE
 from tools.train_emoji.pictures import Pictures
-from tools.train_emoji.scene import SIZES, Scene, pose
+from tools.train_emoji.scene import SIDES, SIZES, Scene, pose
 
 from . import judge
 from .artist import Artist
@@ -29,9 +29,11 @@ VARIETY_EVERY = 8  # one thing in so many
 
 PARTS = (
     "held_out",
+    "new_wordings",
     "held_out_paints",
     "paints",
     "sizes",
+    "sides",
     "words",
     "curve",
     "variety",
@@ -119,18 +121,29 @@ class Evaluation:
         return named.figures() | {"paint": right / len(scenes), "ground": ground}
 
     def sizes(self) -> dict[str, float]:
-        """Small and large; every second thing over a ground that training never showed it on."""
-        kept = split.split(self.things, self.pictures.looks, self.seed).grounds
-        rng = random.Random(f"sizes {self.seed}")
-        asked = []
-        for thing in range(len(self.things)):
-            ground = min(kept[thing]) if thing % 2 else WHITE
-            scene = Scene(thing, ground, size=SIZES[1 + thing // 2 % 2])
-            asked.append(Captioned(scene, self.plain.caption(scene, rng, name_paint=False)))
-        images, scenes = self.drawn(asked, 3000)
+        """Small and large ones."""
+        scenes = [replace(each, size=SIZES[1 + each.thing // 2 % 2]) for each in self.once_each()]
+        images, scenes = self.drawn(self.captioned(scenes, "sizes"), 3000)
         own = self.own(scenes, images)
         right = judge.size_accuracy(images, own, self.pictures)
         return self.namer.name(images, own).figures() | {"size": right}
+
+    def sides(self) -> dict[str, float]:
+        """On the left and on the right."""
+        scenes = [replace(each, side=SIDES[1 + each.thing // 2 % 2]) for each in self.once_each()]
+        images, scenes = self.drawn(self.captioned(scenes, "sides"), 4000)
+        right = judge.side_accuracy(images, scenes)
+        return self.namer.name(images, self.own(scenes, images)).figures() | {"side": right}
+
+    def once_each(self) -> list[Scene]:
+        """Every thing, every second one over a ground that training never showed it on."""
+        kept = split.split(self.things, self.pictures.looks, self.seed).grounds
+        return [Scene(thing, min(kept[thing]) if thing % 2 else WHITE) for thing in range(len(self.things))]
+
+    def captioned(self, scenes: Sequence[Scene], name: str) -> list[Captioned]:
+        """The scenes in wordings of the training, their colours left open."""
+        rng = random.Random(f"{name} {self.seed}")
+        return [Captioned(each, self.plain.caption(each, rng, name_paint=False)) for each in scenes]
 
     def own(self, scenes: Sequence[Scene], images: torch.Tensor) -> list[Scene]:
         """The scenes with the colour that each thing was given, where the caption left it open."""

@@ -13,6 +13,7 @@ from tools.train_emoji.scene import Pose, Scene
 
 from .outline import boxes
 
+ASIDE = 7  # pixels: the half of what a thing is moved when it is to be at a side
 SMALL_BELOW, LARGE_ABOVE = 0.82, 1.05  # of a thing's length at scale 1
 
 
@@ -43,6 +44,13 @@ def size_accuracy(images: torch.Tensor, asked: Sequence[Scene], pictures: Pictur
     scale = boxes(images, ground).length / whole
     found = ["small" if s < SMALL_BELOW else "large" if s > LARGE_ABOVE else "usual" for s in scale.tolist()]
     return sum(f == each.size for f, each in zip(found, asked, strict=True)) / len(asked)
+
+
+def side_accuracy(images: torch.Tensor, asked: Sequence[Scene]) -> float:
+    """The share of images whose thing is on the side that was asked for."""
+    off = boxes(images, grounds(asked)).across - SIZE / 2
+    found = ["left" if o < -ASIDE else "right" if o > ASIDE else "middle" for o in off.tolist()]
+    return sum(f == each.side for f, each in zip(found, asked, strict=True)) / len(asked)
 
 
 def darkest_corner(images: torch.Tensor) -> torch.Tensor:

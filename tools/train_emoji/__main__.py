@@ -15,6 +15,7 @@ from .run import STAGES, Run
 DEFAULT_STEPS = {
     "autoencoder": 5000,
     "text": 450,
+    "words": 250,
     "bank": 10000,
     "decoder": 7500,
     "denoiser": 12000,

@@ -33,11 +33,10 @@ from .bank import Bank
 from .pictures import Pictures
 from .stage import Stage
 
-STAGES = ("autoencoder", "text", "bank", "decoder", "denoiser", "drawn", "finish", "export")
+STAGES = ("autoencoder", "text", "words", "bank", "decoder", "denoiser", "drawn", "finish", "export")
 
-# The denoiser did not learn to put things aside in the steps it had: better a good picture in the middle. And
-# a "little" dog is mostly a dear one.
-UNLEARNT = ("left", "right", "little")
+# A "little" dog is mostly a dear one.
+UNLEARNT = ("little",)
 
 
 @dataclass
@@ -105,6 +104,10 @@ class Run:
             raise SystemExit(f"no checkpoint of the stage {name} in {self.out}: train it first")
         return state
 
+    def goes_on_without(self, name: str) -> bool:
+        """Whether a stage was left out, so that what `start` has of it stays as it is."""
+        return self.start is not None and not self.stage(name).path.exists()
+
     def first_autoencoder(self) -> AutoencoderTiny:
         """The autoencoder to begin with."""
         if self.start is None:
@@ -116,14 +119,25 @@ class Run:
     def settled_autoencoder(self) -> AutoencoderTiny:
         """The trained autoencoder, its latents of mean 0 and deviation 1."""
         vae = self.first_autoencoder()
+        if self.goes_on_without("autoencoder"):
+            return vae
         vae.load_state_dict(self.finished("autoencoder")["average"])
         autoencoder.standardise(vae, examples.latents(vae, self.pictures, self.seed))
         return vae
 
-    def text_model(self) -> CLIPTextModel:
-        """The trained text encoder."""
+    def first_text_model(self) -> CLIPTextModel:
+        """The text encoder to begin with."""
+        if self.start is None:
+            return text_encoder.build(self.tokenizer)
+        return text_encoder.grow(CLIPTextModel.from_pretrained(self.start / "text_encoder"), self.tokenizer)
+
+    def text_model(self, last: str = "words") -> CLIPTextModel:
+        """The trained text encoder, as the stage `last` left it."""
+        name = last if self.stage(last).path.exists() else "text"
+        if self.goes_on_without(name):
+            return self.first_text_model().eval()
         model = text_encoder.build(self.tokenizer)
-        model.load_state_dict(self.finished("text")["model"])
+        model.load_state_dict(self.finished(name)["model"])
         return model.eval()
 
     def first_denoiser(self) -> UNet2DConditionModel:
@@ -165,12 +179,21 @@ class Run:
 
     def text(self) -> None:
         """Trains the text encoder."""
-        model = text_encoder.build(self.tokenizer)
-        if self.start is not None:
-            old = CLIPTextModel.from_pretrained(self.start / "text_encoder")
-            model = text_encoder.grow(old, self.tokenizer)
         stage = self.stage("text", resume=self.resume)
+        model = self.first_text_model()
         text_encoder.train(model, self.tokenizer, self.lessons, stage, self.steps["text"], self.seed)
+
+    def words(self) -> None:
+        """Teaches the text encoder of `start` words that were fillers to it.
+
+        One that began with nothing knows them all.
+        """
+        if self.start is None or (self.resume and self.stage("words").path.exists()):
+            return
+        stage, steps = self.stage("words", resume=self.resume), self.steps["words"]
+        text_encoder.learn_words(
+            self.text_model("text"), self.tokenizer, self.lessons, stage, steps, self.seed
+        )
 
     def bank(self) -> None:
         """Draws and encodes what the denoiser is to make."""
@@ -216,5 +239,6 @@ class Run:
 
     def export(self) -> None:
         """Writes the pipeline, with the best decoder there is."""
-        last = next(name for name in ("finish", "decoder", "autoencoder") if self.stage(name).path.exists())
+        made = (name for name in ("finish", "decoder") if self.stage(name).path.exists())
+        last = next(made, "autoencoder")
         export.save(self.model, self.pipeline(last), self.things)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -119,26 +120,77 @@ def train(
     reader = Reader(model.config.hidden_size, len(lessons.sampler.things))
     optimiser = torch.optim.AdamW(
         [
-            {"params": list(embeddings(model)), "lr": EMBEDDING_RATE, "full": EMBEDDING_RATE},
-            {"params": [*rest(model), *reader.parameters()], "lr": LEARNING_RATE, "full": LEARNING_RATE},
+            {"params": list(embeddings(model)), "full": EMBEDDING_RATE},
+            {"params": [*rest(model), *reader.parameters()], "full": LEARNING_RATE},
         ],
         betas=(0.9, 0.99),
         weight_decay=1e-3,
     )
-    for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = group["full"] * rate(step, steps, flat=0.4)
-        rng = random.Random(f"text {seed} {step}")
-        loss, right = read_step(model, reader, tokenizer, [lessons.draw(rng) for _ in range(BATCH)])
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_([*model.parameters(), *reader.parameters()], 1.0)
-        optimiser.step()
-        if (step + 1) % 50 == 0:
-            stage.log(step + 1, loss=float(loss.detach()), right=right)
+    fit(model, reader, optimiser, tokenizer, Course(lessons, stage, steps, seed))
     settle_unseen(model, tokenizer, lessons, seed)
     stage.save({"model": model.state_dict(), "step": steps})
     return model
+
+
+def learn_words(
+    model: CLIPTextModel, tokenizer: CLIPTokenizer, lessons: Lessons, stage: Stage, steps: int, seed: int
+) -> CLIPTextModel:
+    """Teaches an encoder the words that were fillers to it and now mean something, and changes nothing else:
+    what it says of all other captions, and so what a denoiser has learnt of them, stays as it is.
+    """
+    torch.manual_seed(seed)
+    reader = Reader(model.config.hidden_size, len(lessons.sampler.things))
+    table = model.get_input_embeddings().weight
+    fresh = fillers(model, tokenizer)
+    model.requires_grad_(False)
+    table.requires_grad_(True).register_hook(lambda slope: slope * fresh[:, None])
+    groups = [{"params": found, "full": EMBEDDING_RATE} for found in ([table], list(reader.parameters()))]
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
+    fit(model, reader, optimiser, tokenizer, Course(lessons, stage, steps, seed))
+    stage.save({"model": model.state_dict(), "step": steps})
+    return model
+
+
+def fillers(model: CLIPTextModel, tokenizer: CLIPTokenizer) -> torch.Tensor:
+    """For each entry [entries] whether it means just what a filler does, the filler itself aside."""
+    table = model.get_input_embeddings().weight.detach()
+    own = tokenizer.get_vocab()[FILLER]
+    found = (table == table[own]).all(1)
+    found[own] = False
+    return found
+
+
+@dataclass(frozen=True)
+class Course:
+    """What to learn from, how long, and where the curve goes."""
+
+    lessons: Lessons
+    stage: Stage
+    steps: int
+    seed: int
+
+
+def fit(
+    model: CLIPTextModel,
+    reader: Reader,
+    optimiser: torch.optim.Optimizer,
+    tokenizer: CLIPTokenizer,
+    course: Course,
+) -> None:
+    """Trains what the optimiser holds; each of its groups has its full rate."""
+    learnt = [weight for group in optimiser.param_groups for weight in group["params"]]
+    for step in range(course.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = group["full"] * rate(step, course.steps, flat=0.4)
+        rng = random.Random(f"{course.stage.name} {course.seed} {step}")
+        captions = [course.lessons.draw(rng) for _ in range(BATCH)]
+        loss, right = read_step(model, reader, tokenizer, captions)
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(learnt, 1.0)
+        optimiser.step()
+        if (step + 1) % 50 == 0:
+            course.stage.log(step + 1, loss=float(loss.detach()), right=right)
 
 
 def settle_unseen(model: CLIPTextModel, tokenizer: CLIPTokenizer, lessons: Lessons, seed: int) -> None:

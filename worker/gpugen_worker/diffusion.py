@@ -26,6 +26,7 @@ from gpugen_worker.families import call_arguments, unread_text
 from gpugen_worker.generator import NOISE, DrawingFailed, Observer, Start, note_revision
 from gpugen_worker.hardware import Hardware, find_hardware
 from gpugen_worker.hub import Hub
+from gpugen_worker.known_words import Swap
 from gpugen_worker.pipelines import Pipelines, Warm
 from gpugen_worker.preview import preview_jpeg
 from gpugen_worker.schedulers import build_scheduler
@@ -66,8 +67,8 @@ class DiffusionGenerator:
         if model is None:
             raise DrawingFailed("model_missing", f"This worker does not serve the model {request.model}.")
         warm = self._pipelines.get(model, observer)
-        self._warn_of_unread(model, warm, request, observer)
         request = self._with_known_words(model, warm, request, observer)
+        self._warn_of_unread(model, warm, request, observer)
         for first in range(0, request.n, self._batch):
             images = range(first, min(first + self._batch, request.n))
             yield from self._draw_together(Drawing(model, warm, request, observer, images, start))
@@ -102,16 +103,25 @@ class DiffusionGenerator:
     def _with_known_words(
         self, model: Model, warm: Warm, request: ResolvedRequest, observer: Observer
     ) -> ResolvedRequest:
-        """A model that knows few words would draw a blur of all of them where it knows none."""
-        swap = warm.words.swap(request.prompt) if warm.words else None
-        if swap is None:
+        """Of words that it does not know, a model that knows few would draw a blur."""
+        words = warm.words
+        if words is None:
             return request
-        observer.log(
-            "warning",
-            f"{model.name} does not know “{swap.word}”: it draws the nearest that it knows, “{swap.known}”. "
-            f"`gpugen models {model.name}` lists what it draws.",
-        )
-        return structs.replace(request, prompt=swap.in_prompt(request.prompt))
+        prompt = request.prompt
+        if swap := words.swap(prompt):
+            observer.log("warning", _swapped(model.name, swap))
+            prompt = swap.in_prompt(prompt)
+        if left_out := words.left_out(prompt):
+            observer.log("info", f"{model.name} does not know, and leaves out: {', '.join(left_out)}.")
+        negative = words.plain(request.negative_prompt)
+        return structs.replace(request, prompt=words.plain(prompt), negative_prompt=negative)
+
+
+def _swapped(model: str, swap: Swap) -> str:
+    return (
+        f"{model} does not know “{swap.word}”: it draws the nearest that it knows, “{swap.known}”. "
+        f"`gpugen models {model}` lists what it draws."
+    )
 
 
 class Drawing:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+
+_WORD = re.compile(r"[^\W\d_]+")
+_END = "</w>"  # CLIP's tokenizer: at the end of an entry that ends a word
+_LONG = 5  # letters of a word that is known with a slip in it
 
 # What a prompt says beside the thing: how to draw it, how it is, in which colour, where, on what.
 _BESIDE = frozenset(
@@ -72,6 +77,36 @@ class KnownWords:
         row, column = divmod(int(nearness.argmax()), nearness.shape[1])
         return Swap(strange[row], self._usual[self._known[0][column]])
 
+    def left_out(self, prompt: str) -> list[str]:
+        """The words of `prompt` that `plain` leaves out and that seem to ask for something."""
+        words = dict.fromkeys(_words(prompt))
+        return [word for word in words if word not in _BESIDE and not self._read(word)]
+
+    def plain(self, text: str) -> str:
+        """`text` in words that the model has read: slips of the pen put right, strange words left out.
+
+        The tokenizer has strange words in pieces, and the text encoder takes these for parts of other words:
+        what it would draw is a blur of several things.
+        """
+        return " ".join(_WORD.sub(lambda found: self._read(found[0]), text).split())
+
+    def _read(self, word: str) -> str:
+        """The word as the model knows it; empty where it does not."""
+        lower = word.lower()
+        return word if lower in self._entries else self._slips.get(lower, "")
+
+    @cached_property
+    def _entries(self) -> frozenset[str]:
+        """What the tokenizer has as one entry."""
+        return frozenset(
+            entry.removesuffix(_END) for entry in self._pipeline.tokenizer.get_vocab() if entry.endswith(_END)
+        )
+
+    @cached_property
+    def _slips(self) -> dict[str, str]:
+        """The long words by what becomes of them with a letter too few, one twice, or two swapped."""
+        return {slip: word for word in sorted(self._entries) if len(word) >= _LONG for slip in _spoilt(word)}
+
     @cached_property
     def _known(self) -> tuple[list[str], torch.Tensor]:
         names = list(self._usual)
@@ -100,5 +135,13 @@ def _forms(name: str) -> tuple[str, ...]:
     return one, f"{one}s", f"{one}es", f"{one[:-1]}ies" if one.endswith("y") else one
 
 
+def _spoilt(word: str) -> Iterator[str]:
+    for at in range(1, len(word) - 1):
+        before, letter, following, after = word[:at], word[at], word[at + 1], word[at + 2 :]
+        yield before + following + after
+        yield before + letter * 2 + following + after
+        yield before + following + letter + after
+
+
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W\d_]+", text.lower())
+    return _WORD.findall(text.lower())

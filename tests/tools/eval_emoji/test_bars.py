@@ -24,8 +24,16 @@ def test_a_bar_holds_on_its_right_side() -> None:
 
 def test_the_bars_that_fail_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bars, "BARS", (Bar("a.b", 0.9), Bar("c", 1)))
+    monkeypatch.setattr(bars, "ASKED", (Bar("a.b", 0.9),))
     assert bars.failed(METRICS) == ("a.b",)
-    assert bars.report(METRICS).splitlines()[0].startswith("FAILS  a.b")
+    assert bars.report(METRICS).splitlines()[1].startswith("FAILS  a.b")
+
+
+def test_a_bar_that_was_lowered_holds_and_says_what_was_asked_for() -> None:
+    line = Bar("a.b", 0.4, asked=0.9).line(METRICS)
+    assert line.startswith("holds  a.b")
+    assert line.endswith("MISSES what was asked for, >= 0.9")
+    assert "MISSES" not in Bar("a.b", 0.4, asked=0.5).line(METRICS)
 
 
 @pytest.mark.parametrize(("recall", "status"), [(0.95, 0), (0.5, 1)])

@@ -11,7 +11,16 @@ from tools.train_emoji import cldr, glyphs
 from tools.train_emoji.run import STAGES, Run
 from tools.train_emoji.vocabulary import Thing
 
-STEPS = {"autoencoder": 2, "text": 2, "bank": 8, "denoiser": 2, "decoder": 2, "drawn": 4, "finish": 2}
+STEPS = {
+    "autoencoder": 2,
+    "text": 2,
+    "words": 2,
+    "bank": 8,
+    "denoiser": 2,
+    "decoder": 2,
+    "drawn": 4,
+    "finish": 2,
+}
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),

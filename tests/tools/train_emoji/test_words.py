@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from tools.train_emoji import lessons, near, text_encoder, tokenizer
 from tools.train_emoji.lessons import Lessons
 from tools.train_emoji.split import Sampler
+from tools.train_emoji.stage import Stage
 from tools.train_emoji.vocabulary import Thing
 
 
@@ -87,6 +89,22 @@ def test_a_few_steps_teach_the_text_encoder_something(made: Any, course: Lessons
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_words_that_were_fillers_are_learnt_and_nothing_else_changes(
+    made: Any, course: Lessons, tmp_path: Path
+) -> None:
+    model = text_encoder.build(made).eval()
+    table = model.get_input_embeddings().weight
+    left, right, nice = (made.convert_tokens_to_ids(f"{word}</w>") for word in ("left", "right", "nice"))
+    table.data[[left, right]] = table.data[nice].clone()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    text_encoder.learn_words(model, made, course, Stage("words", tmp_path), 4, 0)
+    changed = {name for name, weight in model.state_dict().items() if not torch.equal(weight, before[name])}
+    (name,) = changed
+    rows = (model.state_dict()[name] != before[name]).any(1).nonzero().flatten().tolist()
+    assert sorted(rows) == sorted([left, right])
+    assert not torch.equal(table[left], table[right])
 
 
 def test_near_words_name_no_thing_and_belong_to_one(things: tuple[Thing, ...]) -> None:
