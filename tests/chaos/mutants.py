@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from gpugen_server.__main__ import main
-from gpugen_server.events import log
 from gpugen_server.queue import finish, ids, lease
 
 _HELD = lease._HELD.replace(" AND lease = ? AND worker = ? AND state = 'running'", "")
@@ -42,11 +41,9 @@ def _forget_lease(held_sql: str) -> None:
         found = store.row(held_sql, ids.task_of(name))
         if found is None:
             raise lease.LeaseLost
-        num, task, owner, attempt, released, max_attempts, until, cancel, request = found
-        key = log.TaskKey(num, task, owner)
-        return lease.Held(name, key, attempt, released, max_attempts, until, bool(cancel), request)
+        return lease._held(name, found)
 
-    finish._check_images = lambda store, held: None  # it would find out most of them
+    finish._check_images = lambda held: None  # it would find out most of them
     finish.leases = SimpleNamespace(hold=hold, ended_as=lease.ended_as)
     _replace(finish, "_END", "WHERE num = ? AND lease = ?", "WHERE num = ? AND ? <> ''")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -84,7 +85,11 @@ def hold(store: Store, lease: str, worker: str) -> Held:
     )
     if found is None:
         raise LeaseLost(hint="Drop this attempt and claim anew.")
-    num, task, owner, attempt, released, max_attempts, until, cancel, request, drawn, failures = found
+    return _held(lease, found)
+
+
+def _held(lease: str, row: Sequence[Any]) -> Held:
+    num, task, owner, attempt, released, max_attempts, until, cancel, request, drawn, failures = row
     key = TaskKey(num, task, owner)
     return Held(
         lease, key, attempt, released, max_attempts, until, bool(cancel), request, drawn, failures or 0
