@@ -1,8 +1,8 @@
 #!/bin/bash
 # Makes the instance template of the workers: template.sh PROJECT IMAGE@sha256:DIGEST [NAME]
 #
-# MACHINE, BOOT_IMAGE, BOOT_PROJECT and DISK_GB change what it is made of. Templates cannot be changed: for another
-# image make one of another name, and tell the server (GPUGEN_GCE_TEMPLATE).
+# MACHINE, PROVISIONING (SPOT), BOOT_IMAGE, BOOT_PROJECT and DISK_GB change what it is made of. Templates cannot be
+# changed: for another image make one of another name, and tell the server (GPUGEN_GCE_TEMPLATE).
 set -euo pipefail
 
 project=${1:?"template.sh PROJECT IMAGE@sha256:DIGEST [NAME]"}
@@ -12,9 +12,9 @@ here=$(dirname "${BASH_SOURCE[0]}")
 [[ $image == *@sha256:* ]] || { echo "Name the image by its digest: ...@sha256:..." >&2; exit 2; }
 
 # No service account and no scopes: whoever breaks into a worker finds no key to the project.
-# How long a machine may live, and whether it is a spot machine, the server says with each request.
+# How long a machine may live the server says with each request, and what machine, if GPUGEN_GCE_MACHINES is set.
 gcloud --project="$project" compute instance-templates create "$name" \
-  --machine-type="${MACHINE:-g2-standard-8}" \
+  --machine-type="${MACHINE:-g2-standard-8}" --provisioning-model="${PROVISIONING:-STANDARD}" \
   --image-family="${BOOT_IMAGE:-common-cu129-ubuntu-2204-nvidia-580}" \
   --image-project="${BOOT_PROJECT:-deeplearning-platform-release}" \
   --boot-disk-size="${DISK_GB:-100}GB" --boot-disk-type=pd-balanced --boot-disk-auto-delete \

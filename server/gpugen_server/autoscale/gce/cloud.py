@@ -75,7 +75,7 @@ class Cloud:
         """
         compute = self._compute
         owner, template = self._template(limits.template)
-        kept = self._template_metadata(owner, template)
+        kept = self.template_metadata(limits.template)
         request = compute.InsertInstanceRequest(
             project=self.project,
             zone=offer.zone,
@@ -112,6 +112,10 @@ class Cloud:
                 timeout=TIMEOUT,
             )
         self._wait(operation.name, zone)
+
+    def template_metadata(self, template: str) -> dict[str, str]:
+        """What every machine of a template finds in its metadata: what to run, and from which image."""
+        return {item.key: item.value for item in self._properties(*self._template(template)).metadata.items}
 
     def stop(self, name: str, zone: str) -> None:
         """Stop a machine; one that is not there is fine."""
@@ -185,9 +189,6 @@ class Cloud:
             return self._templates.get(
                 project=owner, instance_template=template, retry=None, timeout=TIMEOUT
             ).properties
-
-    def _template_metadata(self, owner: str, template: str) -> dict[str, str]:
-        return {item.key: item.value for item in self._properties(owner, template).metadata.items}
 
     def _progress(self, found: Any) -> Progress:
         errors = tuple(Refusal(each.code, each.message) for each in found.error.errors)

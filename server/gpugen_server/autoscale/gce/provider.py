@@ -174,7 +174,8 @@ class GceProvider:
             metadata["gpugen-models"] = self._terms.models
         request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"gpugen {machine.id}"))
         if machine.id not in machine.name:  # a stopped one that has the name of its first life
-            self._cloud.tell(machine.name, offer.zone, metadata)
+            template = self._cloud.template_metadata(self._terms.limits.template)  # a newer image, maybe
+            self._cloud.tell(machine.name, offer.zone, {**template, **metadata})
             operation = self._cloud.start(machine.name, offer.zone, request_id)
             self._stopped.pop(machine.name, None)
             return operation

@@ -316,6 +316,21 @@ def test_with_a_disk_that_is_kept_the_next_start_wakes_the_same_machine(world, c
     assert world.work(world.boot(vm))
 
 
+def test_a_machine_that_is_woken_finds_what_the_template_says_now(world, cloud):
+    world.configure(gce_keep_stopped=True)
+    world.queue.submit()
+    (vm,) = world.tick()
+    world.work(world.boot(vm))
+    cloud.power_off(vm.name)
+    world.tick(5, times=3)
+    cloud.template["metadata"]["items"] = [{"key": "startup-script", "value": "a newer one"}]
+    world.queue.submit()
+    world.tick(5, times=2)
+    assert [each.name for each in world.running] == [vm.name]
+    assert vm.metadata["startup-script"] == "a newer one"
+    assert vm.metadata["gpugen-token"]
+
+
 def test_up_to_so_many_machines_and_the_idle_one_goes_first(world, cloud):
     world.configure(max_workers=3, gce_zones="us-central1-a")
     tasks = [world.queue.submit() for _ in range(5)]
