@@ -188,7 +188,8 @@ def _provider(
 
 def _rules(settings: Settings) -> Rules:
     """A machine that is of no use costs money and minutes: after it, the pauses are longer ones."""
-    rules = Rules(max_workers=settings.max_workers, idle=settings.idle_exit)
+    silent = max(180.0, 2 * LIVE_BEATS * settings.heartbeat_seconds)
+    rules = Rules(max_workers=settings.max_workers, idle=settings.idle_exit, silent=silent)
     if settings.autoscaler == "gce":
         return msgspec.structs.replace(rules, boot=settings.gce_boot, pause=60.0, longest_pause=3600.0)
     return rules

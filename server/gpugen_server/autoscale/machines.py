@@ -103,11 +103,8 @@ def end(store: Store, machine: Machine, reason: str, failed: bool = False) -> No
     )
     store.change("DELETE FROM tokens WHERE machine = ?", machine.id)  # sessions end with what opened them
     if machine.worker is not None:
-        store.change(
-            "UPDATE tasks SET lease_until = 0 WHERE state = 'running' AND worker = ?", machine.worker
-        )
         store.change("UPDATE workers SET seen_at = 0 WHERE id = ?", machine.worker)
-        reap.reap(store)
+        reap.take_back(store, machine.worker, "its machine has ended")
 
 
 def serve(store: Store, token: str, worker: str) -> None:

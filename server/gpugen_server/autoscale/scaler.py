@@ -102,13 +102,22 @@ class Autoscaler:
         view = await self._ledger.view()
         steps = self._steps(view, sightings)
         for step in steps:
-            await self._hands.take(step, view)
+            await self._take(step, view)
         if steps:
             view = await self._ledger.view()
         self._text = f"{len(view.machines)} of at most {self._rules.max_workers} on {self._provider.place}"
         self._pace = await self._recruiter.serve(view, sightings)
         if self._settling:
             self._pace = min(self._pace, self._provider.rhythm.usual)
+
+    async def _take(self, step: Step, view: View) -> None:
+        """A machine that cannot be let go just now is no reason for the others to wait: it is told again."""
+        try:
+            await self._hands.take(step, view)
+        except ProviderAway as away:
+            if step.kind not in {"leave", "stray"}:
+                raise
+            self._complaints.log("a machine could not be let go", away)
 
     async def _run(self) -> None:
         while True:

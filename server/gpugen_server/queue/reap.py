@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gpugen_protocol.task import TaskFailure
 from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
@@ -9,21 +11,28 @@ from gpugen_server.queue import finish, workers
 from gpugen_server.queue.finish import Ending
 from gpugen_server.queue.lease import Held
 
-_EXPIRED = """
-SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request, lease, worker
-FROM tasks WHERE state = 'running' AND lease_until < ? ORDER BY lease_until, num LIMIT 100
-"""
+_COLUMNS = "num, id, owner, attempt, released, max_attempts, lease_until, cancel, request, lease, worker"
+_EXPIRED = f"""
+SELECT {_COLUMNS} FROM tasks WHERE state = 'running' AND lease_until < ? ORDER BY lease_until, num LIMIT 100
+"""  # noqa: S608
+_HELD = f"SELECT {_COLUMNS} FROM tasks WHERE state = 'running' AND worker = ? ORDER BY num"  # noqa: S608
 
 
 def reap(store: Store) -> int:
     """End every lease that ran out; gives how many."""
     expired = store.rows(_EXPIRED + store.lock_free, store.now)
-    for num, task, owner, attempt, released, max_attempts, until, cancel, request, lease, worker in expired:
-        key = TaskKey(num, task, owner)
-        _end(store, Held(lease, key, attempt, released, max_attempts, until, bool(cancel), request))
+    for row in expired:
+        held, worker = _held(row)
+        _end(store, held, "its worker fell silent")
         if worker is not None:  # else its token was revoked
-            workers.note_failure(store, worker, num, "lost")
+            workers.note_failure(store, worker, held.task.num, "lost")
     return len(expired)
+
+
+def take_back(store: Store, worker: str, why: str) -> None:
+    """End every lease of `worker`, which is known to be gone; `why` is for those who wait."""
+    for row in store.rows(_HELD + store.lock, worker):
+        _end(store, _held(row)[0], why)
 
 
 def spare(store: Store, seconds: float) -> None:
@@ -35,11 +44,17 @@ def spare(store: Store, seconds: float) -> None:
     )
 
 
-def _end(store: Store, held: Held) -> None:
+def _held(row: tuple[Any, ...]) -> tuple[Held, str | None]:
+    num, task, owner, attempt, released, max_attempts, until, cancel, request, lease, worker = row
+    key = TaskKey(num, task, owner)
+    return Held(lease, key, attempt, released, max_attempts, until, bool(cancel), request), worker
+
+
+def _end(store: Store, held: Held, why: str) -> None:
     if held.cancel:
         finish.end(store, held, Ending("canceled", "lost", "canceled"))
     elif held.attempts_left:
-        finish.requeue(store, held, "lost", "its worker fell silent; waiting for another")
+        finish.requeue(store, held, "lost", f"{why}; waiting for another")
     else:
         error = TaskFailure(
             code="poisoned",

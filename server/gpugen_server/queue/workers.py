@@ -19,6 +19,7 @@ KEPT_SECONDS = 7 * 86400.0  # how long it is still known
 _LARGEST = 2**63 - 1  # what a column can hold
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
 
+_LIVE = "SELECT id, models, owner FROM workers WHERE seen_at > ? AND draining = 0"
 MOST_FAILURES = 3  # in a row; then a worker is set aside
 _ASIDE_SECONDS = 60.0  # for the first time; twice as long after each further failure
 _LONGEST_ASIDE = 1800.0
@@ -182,8 +183,8 @@ def note_failure(store: Store, worker: str, task: int, code: str) -> None:
 
 
 def live(store: Store, live_after: float) -> list[LiveWorker]:
-    """The workers seen since `live_after` (seconds since the epoch)."""
-    found = store.once("SELECT id, models, owner FROM workers WHERE seen_at > ?", live_after)
+    """The workers seen since `live_after` (seconds since the epoch) that are not about to leave."""
+    found = store.once(_LIVE, live_after)
     return [LiveWorker(id, _names(models), owner) for id, models, owner in found]
 
 

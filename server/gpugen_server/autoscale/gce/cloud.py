@@ -235,16 +235,20 @@ class Cloud:
         if kind.machine:
             found.machine_type = f"zones/{offer.zone}/machineTypes/{kind.machine}"
         if kind.gpu:
-            gpu = f"zones/{offer.zone}/acceleratorTypes/{kind.gpu}"
+            gpu = f"projects/{self.project}/zones/{offer.zone}/acceleratorTypes/{kind.gpu}"
             found.guest_accelerators = [
                 compute.AcceleratorConfig(accelerator_type=gpu, accelerator_count=kind.count)
             ]
         return found
 
     def _scheduling(self, kind: Kind, limits: Limits) -> Any:
-        """The brake that needs neither server nor worker: the cloud ends the machine by itself."""
+        """The brake that needs neither server nor worker: the cloud ends the machine by itself.
+
+        Whether it is a spot machine the template says where it says what machine it is.
+        """
+        model = {"provisioning_model": "SPOT" if kind.spot else "STANDARD"} if kind.machine else {}
         return self._compute.Scheduling(
-            provisioning_model="SPOT" if kind.spot else "STANDARD",
+            **model,
             instance_termination_action="STOP" if limits.keep else "DELETE",
             max_run_duration=self._compute.Duration(seconds=limits.max_run_seconds),
             on_host_maintenance="TERMINATE",

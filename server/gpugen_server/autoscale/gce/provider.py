@@ -217,8 +217,10 @@ class GceProvider:
     async def _quietly(self, call: Callable[..., T], *args: Any) -> T:
         try:
             return await self._call(call, *args)
-        except (Refused, Unclear) as error:
-            raise ProviderAway(f"{self.place}: {error}.") from None
+        except Refused as refused:
+            raise ProviderAway(f"{self.place}: {understand(refused.refusals).text}") from None
+        except Unclear as unclear:
+            raise ProviderAway(f"{self.place}: {unclear}.") from None
 
     async def _call(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.to_thread(call, *args)

@@ -51,7 +51,7 @@ def test_a_machine_is_made_from_the_template_with_the_brakes_and_a_token_of_its_
     assert vm.body["machineType"] == "zones/us-central1-a/machineTypes/n1-standard-4"
     (gpu,) = vm.body["guestAccelerators"]
     assert (gpu["acceleratorType"], gpu["acceleratorCount"]) == (
-        "zones/us-central1-a/acceleratorTypes/nvidia-tesla-t4",
+        "projects/test-project/zones/us-central1-a/acceleratorTypes/nvidia-tesla-t4",
         2,
     )
     scheduling = vm.body["scheduling"]
@@ -248,6 +248,7 @@ def test_a_spot_machine_that_is_taken_back_gives_its_task_to_the_next_one_at_onc
     (other,) = world.tick(5)
     assert other.name != vm.name
     assert world.queue.task(task)[0] == "queued"
+    assert "its machine has ended; waiting for another" in _events(world, task)
     assert world.work(world.boot(other))
 
 
@@ -259,6 +260,27 @@ def test_a_worker_that_never_comes_costs_one_boot_and_then_a_pause_that_grows(wo
     started = cloud.calls["insert"]
     world.tick(60, times=60)
     assert cloud.calls["insert"] - started <= 4
+
+
+def test_a_machine_that_cannot_be_deleted_keeps_no_other_from_coming(world, cloud):
+    world.configure(max_workers=2)
+    world.queue.submit()
+    (vm,) = world.tick()
+    world.work(world.boot(vm))
+    for _ in range(5):
+        world.tick(50)  # it hangs, and is to be deleted
+        cloud.fail("delete", status=403, reason="forbidden", message="Required 'compute.instances.delete'")
+    world.queue.submit()
+    world.tick(50)
+    assert len(cloud.vms) == 2
+    cloud.faults.clear()
+
+
+def test_a_list_that_is_forbidden_is_told_with_where_to_look(world, cloud):
+    cloud.fail("list", status=403, reason="forbidden", message="Required 'compute.instances.list'")
+    task = world.queue.submit()
+    world.tick()
+    assert "Required 'compute.instances.list' (forbidden): the server's Google" in world.queue.task(task)[2]
 
 
 def test_a_silent_worker_costs_its_machine(world, cloud):
@@ -385,10 +407,12 @@ def test_the_cost_of_the_day_counts_what_ran_and_a_limit_stops_the_next_start(wo
     assert "the limit of a day is $0.30: none is started before midnight UTC" in world.queue.task(task)[2]
 
 
-def test_the_price_of_a_machine_that_only_the_template_knows_is_looked_up_there(world):
+def test_what_only_the_template_knows_is_left_to_it_and_its_price_looked_up_there(world):
     world.configure(gce_machines="")
     world.queue.submit()
-    world.tick()
+    (vm,) = world.tick()
+    assert "machineType" not in vm.body
+    assert "provisioningModel" not in vm.body["scheduling"]
     (machine,) = world.queue.database.call(machines.present, "gce")
     assert machine.hourly == pytest.approx(0.19)
 
