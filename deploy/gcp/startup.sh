@@ -66,4 +66,4 @@ docker run --rm --init --name gpugen --gpus all --stop-timeout 25 \
   --volume "$cache:/data" --volume "$run/token:/run/secrets/gpugen-token:ro" \
   --env GPUGEN_URL="$url" --env GPUGEN_ONLY_MODELS="$models" \
   --env GCE_METADATA_HOST="${GCE_METADATA_HOST:-metadata.google.internal}" \
-  "$image" worker --token-file /run/secrets/gpugen-token --idle-exit "${idle:-10m}" --name "$(hostname)"
+  "$image" worker --token-file /run/secrets/gpugen-token --idle-exit "${idle:-10m}" --name "$HOSTNAME"
