@@ -162,7 +162,9 @@ class Server:
         await self._bus.stop()
         await self.database.close()
         self._services.pool.shutdown()
-        self._services.storage_pool.shutdown()
+        self._services.storage_pool.shutdown(
+            wait=False
+        )  # a bucket that does not answer must not keep it here
         self._services.decoders.close()
 
     def _on_commit(self, entries: list[Entry]) -> None:

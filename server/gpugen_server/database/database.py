@@ -24,6 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CLOSING = 2.0  # seconds for what still runs when everything is closed
+_BREAKING = 0.2  # seconds for those that waited for the others in vain
 PATIENCE = 30.0  # seconds; more than any statement may take, but a disk or a machine can stand still
 MOST_TRIES = 6  # of a transaction that loses a race
 _MISTAKES = (peewee.IntegrityError, peewee.ProgrammingError, peewee.DataError)
@@ -125,7 +126,7 @@ class Database:
             self.disconnect()
 
         ends = [self._submit(disconnect) for _ in range(self.engine.threads)]
-        _, late = await asyncio.wait(ends, timeout=2 * _CLOSING)
+        _, late = await asyncio.wait(ends, timeout=_CLOSING + _BREAKING)
         self._threads.shutdown(wait=not (late or together.broken))
 
     def disconnect(self) -> None:
