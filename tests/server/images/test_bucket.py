@@ -136,7 +136,7 @@ def test_a_url_names_its_store(tmp_path, monkeypatch):
     from gpugen_server.settings import read
 
     opened = []
-    monkeypatch.setattr(buckets, "open_bucket", opened.append)
+    monkeypatch.setattr(stores, "open_bucket", opened.append)
     for url in ("gs://bucket", "gs://bucket/some/prefix", tmp_path.as_uri()):
         stores.open_storage(read({"storage_url": url}, {"GPUGEN_DATA_DIR": str(tmp_path)}))
     assert opened == ["gs://bucket", "gs://bucket/some/prefix"]
