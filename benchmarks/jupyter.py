@@ -53,7 +53,7 @@ def _start(option: str) -> float:
     """Seconds until JupyterLab listens."""
     with tempfile.TemporaryDirectory(prefix="gg-", ignore_cleanup_errors=True) as name:
         began = time.perf_counter()
-        with jupyterlab(Path(name), {"GPUGEN_DATA_DIR": name}, *filter(None, [option])):
+        with jupyterlab(Path(name), {}, *filter(None, [option])):
             return time.perf_counter() - began
 
 

@@ -58,11 +58,12 @@ class _Scroll(TypedDict):
 
 def run() -> list[Figure]:
     """One page, scrolled down and up."""
-    with tempfile.TemporaryDirectory(prefix="gg-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        with server(folder, synchronous="NORMAL") as running:
-            _fill(running)
-            seen = _scroll(folder, running)
+    with (
+        tempfile.TemporaryDirectory(prefix="gg-", ignore_cleanup_errors=True) as folder,
+        server(Path(folder), synchronous="NORMAL") as running,
+    ):
+        _fill(running)
+        seen = _scroll(running)
     note = f"{seen['long']} over 50 ms, {seen['frames']} frames in {seen['seconds']:.1f} s"
     return [Figure("1,000 tasks scrolled, longest main-thread task", seen["longest"], "ms", 100.0, note)]
 
@@ -74,9 +75,13 @@ def _fill(running: RunningServer) -> None:
         tasks.cancel(tasks.submit(TaskRequest(prompt=f"picture number {number}")).id)
 
 
-def _scroll(folder: Path, running: RunningServer) -> _Scroll:
+def _scroll(running: RunningServer) -> _Scroll:
     named = {"GPUGEN_URL": running.url, "GPUGEN_TOKEN": running.user_token}
-    with jupyterlab(folder, named) as lab, chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory(prefix="gg-", ignore_cleanup_errors=True) as folder,
+        jupyterlab(Path(folder), named) as lab,
+        chromium() as browser,
+    ):
         page = browser.new_page(viewport={"width": 1180, "height": 760})
         page.set_default_timeout(_PATIENCE_MS)
         page.goto(lab.address())

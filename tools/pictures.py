@@ -12,7 +12,6 @@ from pathlib import Path
 
 from playwright.sync_api import FloatRect, Locator, Page, ViewportSize
 
-from tools.demo import stop_server
 from tools.lab import Lab, chromium, jupyterlab
 
 DEFAULT = Path(__file__).parents[1] / "docs" / "pictures"
@@ -44,13 +43,8 @@ def main(arguments: list[str]) -> int:
 
 def _take_all(page: Page, place: Path, folder: Path, suffix: str) -> None:
     """In a JupyterLab whose private server has yet to start, so that the first cell waits for a worker."""
-    environ = {"GPUGEN_DATA_DIR": str(place / "data"), "GPUGEN_CONFIG": str(place / "gpugen.toml")}
-    (place / "gpugen.toml").touch()
-    try:
-        with jupyterlab(place, environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(place / "hub")}) as lab:
-            _Notebook(page, lab, suffix, folder).run()
-    finally:
-        stop_server(environ)
+    with jupyterlab(place, {"HF_HUB_OFFLINE": "1", "HF_HOME": str(place / "hub")}) as lab:
+        _Notebook(page, lab, suffix, folder).run()
 
 
 class _Notebook:
@@ -59,7 +53,7 @@ class _Notebook:
     def __init__(self, page: Page, lab: Lab, suffix: str, folder: Path) -> None:
         self.page = page
         self._suffix, self._folder = suffix, folder
-        page.goto(lab.address(lab.write("pictures.ipynb", "%load_ext gpugen", *[""] * 5)))
+        page.goto(lab.address(lab.write("pictures.ipynb", "%load_ext gpugen", *[""] * 5).name))
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         page.evaluate(CHANGE_THEME, THEMES[suffix])
         page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")

@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nbformat
 import pytest
@@ -15,9 +15,7 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, Page, expect
 from tests.conftest import RunningServer
 from tests.fakes import DrawingWorker, until
-
-if TYPE_CHECKING:
-    from conftest import Lab
+from tools.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 

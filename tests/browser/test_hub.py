@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from tests.conftest import RunningServer
 from tests.fakes import until
 from tests.gcs import free_port
+from tools.lab import link_panel
 
 from gpugen_protocol.request import TaskRequest
 
@@ -24,7 +25,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 USERS = ("ann", "bob")
 START_SECONDS = 120
-PANEL = Path(__file__).parents[2] / "kernel_ext" / "gpugen_jupyter" / "labextension"
 DOCS = Path(__file__).parents[2] / "docs" / "jupyterlab.md"
 # JupyterHub's own proxy is a program for node; this one does the same in Python.
 CONFIG = """
@@ -118,9 +118,7 @@ def hub(server: RunningServer) -> Iterator[Hub]:
         config = CONFIG % {**values, "token": token} + documented_hook(server.url, secret)
         (folder / "jupyterhub_config.py").write_text(config, encoding="utf-8")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("GPUGEN_", "JUPYTER"))}
-        ours = folder / "tree" / "labextensions" / "@gpugen"
-        ours.mkdir(parents=True)
-        (ours / "lab").symlink_to(PANEL)  # this tree's, whatever is installed
+        link_panel(folder / "tree")
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "jupyterhub"], cwd=folder, env=kept, stdout=log, stderr=log

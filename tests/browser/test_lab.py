@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
-
-if TYPE_CHECKING:
-    from conftest import Lab
+from tools.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 

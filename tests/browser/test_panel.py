@@ -6,20 +6,17 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 from tests.fakes import until
+from tools.lab import Lab
 
 from gpugen_client.access import connect
 from gpugen_client.tasks import Tasks
 from gpugen_protocol.request import TaskRequest
-
-if TYPE_CHECKING:
-    from conftest import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -172,7 +169,7 @@ def test_two_tabs_agree_and_the_form_says_what_the_server_says(page: Page, lab: 
 @pytest.fixture
 def on_the_right(lab: Lab) -> Iterator[None]:
     """The user has chosen the right side, and changes their mind afterwards."""
-    address = f"{lab.url}api/settings/@gpugen/lab:panel"
+    address = f"{lab.url}lab/api/settings/@gpugen/lab:panel"
     headers = {"Authorization": f"token {lab.token}"}
     requests.put(address, json={"raw": '{"side": "right"}'}, headers=headers, timeout=30).raise_for_status()
     yield
@@ -200,7 +197,7 @@ def test_the_launcher_leads_to_an_image_also_where_no_websocket_gets_through(pag
 
 def test_notebook_7_has_the_panel_and_draws(page: Page, lab: Lab) -> None:
     path = lab.write("seven.ipynb", "%load_ext gpugen", "%%gpugen --seed 7\na kite")
-    page.goto(f"{lab.url.removesuffix('lab/')}notebooks/{path.name}?token={lab.token}")
+    page.goto(f"{lab.url}notebooks/{path.name}?token={lab.token}")
     until(lambda: has_run(page, 0), 120)
     page.keyboard.press("Control+Shift+C")
     page.keyboard.type("Open the gpugen Panel")
