@@ -24,7 +24,7 @@ NEED = {
     "GPUGEN_GCE_PROJECT": PROJECT,
     "GPUGEN_GCE_ZONES": "us-central1-a",
     "GPUGEN_GCE_TEMPLATE": TEMPLATE,
-    "GPUGEN_IDLE_EXIT": "1",
+    "GPUGEN_IDLE_EXIT": "0.5",
 }
 
 
@@ -46,7 +46,9 @@ def booted(cloud: FakeCompute, server: ServerProcess) -> tuple[Vm, FakeMetadata]
 
 @needs_curl
 @pytest.mark.chaos
-def test_a_task_brings_a_machine_which_draws_it_powers_itself_off_and_is_deleted(tmp_path: Path) -> None:
+def test_a_task_brings_a_machine_which_draws_it_and_powers_itself_off_and_the_next_task_brings_another(
+    tmp_path: Path,
+) -> None:
     with FakeCompute() as cloud:
         cloud.template["metadata"]["items"].append({"key": "gpugen-image", "value": IMAGE})
         with ServerProcess(tmp_path, GPUGEN_GCE_API_ENDPOINT=cloud.url, **NEED) as server:
@@ -58,8 +60,10 @@ def test_a_task_brings_a_machine_which_draws_it_powers_itself_off_and_is_deleted
             until(lambda: client.get(task).finished, 60)
             assert client.get(task).state == "succeeded"
             console = machine.ended()
-            assert "Idle for 1 s" in console
+            assert "Idle for 0.5 s" in console
             assert machine.calls("poweroff") == ["poweroff "]
-            cloud.power_off(vm.name)
-            until(lambda: not cloud.vms, 60)
             metadata.close()
+            cloud.power_off(vm.name)
+            client.submit(TaskRequest(prompt="a dog", steps=2))
+            until(lambda: cloud.running() and vm.name not in cloud.vms, 60)
+            assert len(cloud.vms) == 1
