@@ -7,12 +7,14 @@ from html import escape
 
 from IPython.display import display
 
+from gpugen.harmless import line
+
 _CELL = "text-align: left; padding: 2px 14px 2px 0; font-variant-numeric: tabular-nums"
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Display a table; `empty` says that there is nothing."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else line(str(cell)) for cell in row] for row in rows]
     if not cells:
         display({"text/plain": empty, "text/html": escape(empty)}, raw=True)
         return

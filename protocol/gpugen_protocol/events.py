@@ -25,6 +25,19 @@ MAX_TEXT = 1000  # characters of a phase's or a log line's text
 MAX_PREVIEW = 24_000  # base64 characters: a JPEG of 16 KB and some air
 
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+# A worker may say anything: whoever shows it must be able to count with it, and to keep it.
+Number = Annotated[int, Meta(ge=0, le=1_000_000)]
+Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
+Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Fact = bool | Whole | float | Annotated[str, Meta(max_length=200)] | None
+Facts = Annotated[dict[Annotated[str, Meta(max_length=40)], Fact], Meta(max_length=20)]
+Base64 = Annotated[
+    str,
+    Meta(
+        max_length=MAX_PREVIEW,
+        pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?!\n)$",
+    ),
+]
 
 
 class PhaseReport(Struct, frozen=True, kw_only=True, tag="phase"):
@@ -32,7 +45,7 @@ class PhaseReport(Struct, frozen=True, kw_only=True, tag="phase"):
 
     phase: Phase
     text: Text = ""
-    data: dict[str, Any] = {}
+    data: Facts = {}
 
 
 class LogReport(Struct, frozen=True, kw_only=True, tag="log"):
@@ -45,19 +58,19 @@ class LogReport(Struct, frozen=True, kw_only=True, tag="log"):
 class ProgressReport(Struct, frozen=True, kw_only=True, tag="progress"):
     """Image `image` is at step `step` of `steps`."""
 
-    image: Annotated[int, Meta(ge=0)]
-    step: Annotated[int, Meta(ge=0)]
-    steps: Annotated[int, Meta(ge=1)]
-    seconds_per_step: float | None = None
+    image: Number
+    step: Number
+    steps: Annotated[int, Meta(ge=1, le=1_000_000)]
+    seconds_per_step: Seconds | None = None
 
 
 class PreviewReport(Struct, frozen=True, kw_only=True, tag="preview"):
     """What image `image` looks like after step `step`: a small picture in base64."""
 
-    image: Annotated[int, Meta(ge=0)]
-    step: Annotated[int, Meta(ge=0)]
+    image: Number
+    step: Number
     mime: Literal["image/jpeg", "image/png", "image/webp"] = "image/jpeg"
-    data: Annotated[str, Meta(max_length=MAX_PREVIEW)]
+    data: Base64
 
 
 Report = PhaseReport | LogReport | ProgressReport | PreviewReport
@@ -74,11 +87,12 @@ class StateEvent(Struct, frozen=True, kw_only=True, tag="state"):
 
 
 class PhaseEvent(PhaseReport, frozen=True, kw_only=True, tag="phase"):
-    """A numbered `phase`."""
+    """A numbered `phase`; in those of the server `data` may hold more than facts."""
 
     task: str
     at: str
     seq: int
+    data: dict[str, Any] = {}
 
 
 class ImageEvent(Struct, frozen=True, kw_only=True, tag="image"):

@@ -14,7 +14,8 @@ Prompt = Annotated[
     str, Meta(min_length=1, max_length=4000, pattern=r"\S", description="What the image shows.")
 ]
 NegativePrompt = Annotated[str, Meta(max_length=4000, description="What the image must not show.")]
-ModelName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+# In Python `$` is also the place before a last line feed, hence `(?!\n)`; elsewhere that changes nothing.
+ModelName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?!\n)$")]
 Side = Annotated[int, Meta(ge=SIZE_MULTIPLE, le=2048, multiple_of=SIZE_MULTIPLE, description="Pixels.")]
 Steps = Annotated[int, Meta(ge=1, le=150, description="Denoising steps.")]
 Guidance = Annotated[float, Meta(ge=0, le=30, description="Classifier-free guidance scale.")]
@@ -22,12 +23,12 @@ Seed = Annotated[int, Meta(ge=0, le=MAX_SEED, description="Image k starts from t
 Count = Annotated[int, Meta(ge=1, le=16, description="How many images.")]
 Priority = Annotated[int, Meta(ge=-100, le=100, description="Higher goes first.")]
 InputId = Annotated[
-    str, Meta(pattern=r"^[0-9a-hjkmnp-tv-z]{26}$", description="An image sent to /inputs before.")
+    str, Meta(pattern=r"^[0-9a-hjkmnp-tv-z]{26}(?!\n)$", description="An image sent to /inputs before.")
 ]
 Strength = Annotated[
     float, Meta(gt=0, le=1, description="How much of the starting image is drawn anew: 1 is all of it.")
 ]
-GroupName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+GroupName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}(?!\n)$")]
 SchedulerName = Literal[
     "ddim", "dpm++", "dpm++-karras", "euler", "euler-a", "flow-euler", "heun", "lcm", "pndm", "unipc"
 ]

@@ -10,7 +10,7 @@ Scope = Literal["user", "worker", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 LOCAL_USER = "local"
 
-UserName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+UserName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}(?!\n)$")]
 
 
 class TokenRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from gpugen_protocol.events import Report
+from gpugen_protocol.events import Report, Seconds
 from gpugen_protocol.failures import FailureCode
 from gpugen_protocol.request import ModelName, ResolvedRequest
 
 PROTOCOL_VERSION = 2  # raised when an older worker can no longer be served
 
 ShortText = Annotated[str, Meta(max_length=200)]
+ModelNames = Annotated[tuple[ModelName, ...], Meta(max_length=200)]
 VIA_HEADER = "Gpugen-Via"  # of a request for an image: `server` wants the bytes and no redirect to a bucket
 REVISION_HEADER = "Gpugen-Revision"  # of an upload: which weights of the model have drawn it
 MAX_REPORTS = 200  # in one post
@@ -22,7 +23,7 @@ class SessionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A worker introduces itself."""
 
     name: ShortText
-    models: tuple[ModelName, ...] = ()
+    models: ModelNames = ()
     memory_bytes: Annotated[int, Meta(ge=0)] = 0
     max_pixels: Annotated[int, Meta(ge=0, description="The largest image it draws; 0: any.")] = 0
     version: ShortText
@@ -47,8 +48,8 @@ class ClaimRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Ask for work and wait for it up to `wait_seconds`."""
 
     wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 30.0
-    models: tuple[ModelName, ...] = ()
-    loaded: tuple[ModelName, ...] = ()
+    models: ModelNames = ()
+    loaded: ModelNames = ()
     max: Annotated[int, Meta(ge=1, le=8)] = 1
 
 
@@ -113,8 +114,8 @@ class Upload(Struct, frozen=True, kw_only=True):
 class Completion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The task is done; with `claim` the next one is claimed in the same request."""
 
-    loading_seconds: float | None = None
-    drawing_seconds: float | None = None
+    loading_seconds: Seconds | None = None
+    drawing_seconds: Seconds | None = None
     claim: ClaimRequest | None = None
 
 

@@ -1,3 +1,6 @@
+import base64
+import json
+
 import msgspec
 import pytest
 
@@ -63,3 +66,28 @@ def test_a_subscription_has_one_number_or_one_a_task():
 def test_progress_needs_at_least_one_step_to_go():
     with pytest.raises(InvalidRequest):
         wire.decode(wire.encode(ProgressReport(image=0, step=0, steps=0)), Report)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"type": "progress", "image": 0, "step": 10**400, "steps": 10**400},
+        {"type": "progress", "image": 0, "step": 1, "steps": 9, "seconds_per_step": 1e308},
+        {"type": "progress", "image": 0, "step": 1, "steps": 9, "seconds_per_step": -1},
+        {"type": "preview", "image": 0, "step": 1, "data": "A"},
+        {"type": "preview", "image": 0, "step": 1, "data": '"><script>alert(1)</script>'},
+        {"type": "phase", "phase": "loading", "data": {"a": [[1]]}},
+        {"type": "phase", "phase": "loading", "data": {"a": 10**30}},
+        {"type": "phase", "phase": "loading", "data": {"a": "x" * 201}},
+        {"type": "phase", "phase": "loading", "data": {str(number): 1 for number in range(21)}},
+    ],
+)
+def test_what_nobody_can_show_or_count_with_is_no_report(report):
+    with pytest.raises(InvalidRequest):
+        wire.decode(json.dumps(report), Report)
+
+
+def test_a_preview_is_any_base64():
+    for size in range(5):
+        data = base64.b64encode(bytes(size)).decode()
+        assert wire.convert({"type": "preview", "image": 0, "step": 1, "data": data}, Report).data == data

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from gpugen_protocol import wire
 from gpugen_protocol.errors import InvalidRequest
-from gpugen_protocol.request import MAX_SEED, ResolvedRequest, TaskRequest
+from gpugen_protocol.request import MAX_SEED, GroupName, InputId, ModelName, ResolvedRequest, TaskRequest
+from gpugen_protocol.tokens import UserName
 
 
 def ask(**fields):
@@ -76,3 +77,13 @@ def test_no_bytes_make_anything_but_a_request_or_a_refusal(data):
 )
 def test_what_was_sent_is_what_arrives(request):
     assert wire.decode(wire.encode(request), TaskRequest) == request
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(ModelName, "emoji"), (GroupName, "g:1"), (InputId, "0" * 26), (UserName, "ann@example.org")],
+)
+def test_a_name_does_not_end_in_a_line_feed(kind, value):
+    assert wire.convert(value, kind) == value
+    with pytest.raises(InvalidRequest):
+        wire.convert(f"{value}\n", kind)

@@ -2,7 +2,7 @@ import pytest
 
 from gpugen_protocol import wire
 from gpugen_protocol.errors import InvalidRequest
-from gpugen_protocol.events import PhaseReport
+from gpugen_protocol.events import PhaseEvent
 from gpugen_protocol.request import TaskRequest
 
 
@@ -39,7 +39,7 @@ def test_plain_values_become_types_and_back():
 def test_a_body_nested_too_deeply_is_refused_like_any_other_bad_one():
     deep = b'{"type": "phase", "phase": "loading", "data": {"a": ' + b"[" * 20_000 + b"]" * 20_000 + b"}}"
     with pytest.raises(InvalidRequest, match="too deeply"):
-        wire.decode(deep, PhaseReport)
+        wire.decode(deep, PhaseEvent)
 
 
 def test_text_that_is_not_unicode_is_refused_in_words():

@@ -73,7 +73,7 @@ def _exit_code(outcome: object) -> int:
 
 
 def _explain(error: GpugenError) -> int:
-    from gpugen.cli.output import clean
+    from gpugen.harmless import clean
 
     click.echo(f"gpugen: {clean(error.message)}", err=True)
     if error.hint:

@@ -66,7 +66,7 @@ def _look(look: Callable[[Environ], Finding], environ: Environ) -> Finding:
 
 
 def _print(findings: list[Finding]) -> None:
-    from gpugen.cli.output import clean
+    from gpugen.harmless import clean
 
     width = max(len(finding.part) for finding in findings)
     for finding in findings:

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import click
 
-from gpugen.cli.output import clean
 from gpugen.client import Client, Task
+from gpugen.harmless import clean
 from gpugen.status import Status
 
 _EVERY = 0.25  # seconds between two looks at the clock

@@ -61,9 +61,10 @@ def _live(task: Task) -> Iterator[Event]:
 
 def line(event: Event) -> str:
     """An event as one line for a person."""
-    from gpugen.cli.output import clean
+    from gpugen.harmless import clean
 
-    return f"{event.at}  {clean(_words(event))}"
+    margin = " " * len(event.at)  # so that the lines of a worker's words look like nobody else's
+    return f"{event.at}  " + clean(_words(event)).replace("\n", f"\n{margin}  ")
 
 
 def _words(event: Event) -> str:

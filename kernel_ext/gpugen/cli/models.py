@@ -48,7 +48,7 @@ def _row(model: Model, default: str) -> tuple[str, ...]:
 
 
 def _print_one(model: Model) -> None:
-    from gpugen.cli.output import clean
+    from gpugen.harmless import clean
 
     facts = {
         "name": model.name,

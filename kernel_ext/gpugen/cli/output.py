@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
+from gpugen.harmless import line
 from gpugen_protocol import wire
-
-# Control characters and those that turn the direction of writing: a worker's words must not steer a terminal.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def clean(text: str) -> str:
-    """`text` without anything that a terminal would obey."""
-    return _UNSAFE.sub("", text)
 
 
 def print_json(value: Any) -> None:
@@ -29,7 +21,7 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """A table on a terminal, aligned columns elsewhere; `empty` says that there is nothing."""
-    cells = [["" if cell is None else clean(str(cell)) for cell in row] for row in rows]
+    cells = [["" if cell is None else line(str(cell)) for cell in row] for row in rows]
     if not cells:
         click.echo(empty, err=True)
     elif sys.stdout.isatty():
@@ -52,7 +44,7 @@ def _print_rich(columns: Sequence[str], cells: list[list[str]]) -> None:
 
 
 def _print_plain(columns: Sequence[str], cells: list[list[str]]) -> None:
-    lines = [[column.upper() for column in columns], *cells]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    rows = [[column.upper() for column in columns], *cells]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 def status(as_json: bool) -> None:
     """How the server is, and what it does."""
-    from gpugen.cli.output import clean, print_json
+    from gpugen.cli.output import print_json
     from gpugen.cli.session import session
+    from gpugen.harmless import clean
     from gpugen.words import duration
     from gpugen_protocol import wire
 

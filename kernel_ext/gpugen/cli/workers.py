@@ -9,8 +9,9 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 def workers(as_json: bool) -> None:
     """The workers that showed themselves lately, and what they do."""
-    from gpugen.cli.output import clean, print_json, print_table
+    from gpugen.cli.output import print_json, print_table
     from gpugen.cli.session import session
+    from gpugen.harmless import clean
 
     with session() as client:
         answer = client.api.workers()

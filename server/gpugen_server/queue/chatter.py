@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from gpugen_protocol.events import LogReport, Report
+from gpugen_protocol.events import LogReport, PhaseReport, Report
 
 BURST = 100  # lines
 REFILL = 5.0  # lines a second
-_MOST = 10_000  # leases in memory
+_MOST = 20_000  # of them in memory: two a lease
 
 
 class Allowance(Struct):
@@ -21,6 +21,13 @@ class Allowance(Struct):
     lines: float
     at: float
     dropped: int = 0
+
+    def take(self) -> bool:
+        """Use up one, if there is one."""
+        if self.lines < 1:
+            return False
+        self.lines -= 1
+        return True
 
 
 class Chatter:
@@ -31,28 +38,28 @@ class Chatter:
         self._left: OrderedDict[str, Allowance] = OrderedDict()
 
     def trim(self, lease: str, reports: Sequence[Report]) -> tuple[Report, ...]:
-        """`reports` without the log lines that are too many; one line says how many those were."""
-        if not any(isinstance(said, LogReport) for said in reports):
-            return tuple(reports)
-        allowance = self._allowance(lease)
+        """`reports` without the log lines that are too many; one line says how many those were.
+
+        Of phases, which are kept as well, a lease has as many; nobody could read more.
+        """
         kept: list[Report] = []
         for said in reports:
-            if not isinstance(said, LogReport):
-                kept.append(said)
-            elif allowance.lines < 1:
-                allowance.dropped += 1
-            else:
-                kept += self._told(allowance)
-                allowance.lines -= 1
+            if isinstance(said, LogReport):
+                kept += self._line(lease, said)
+            elif not isinstance(said, PhaseReport) or self._allowance(f"phases of {lease}").take():
                 kept.append(said)
         return tuple(kept)
 
-    def _told(self, allowance: Allowance) -> list[Report]:
+    def _line(self, lease: str, said: LogReport) -> list[Report]:
+        allowance = self._allowance(lease)
+        if not allowance.take():
+            allowance.dropped += 1
+            return []
         dropped, allowance.dropped = allowance.dropped, 0
         if not dropped:
-            return []
+            return [said]
         text = f"{dropped:,} lines were left out here: the log of a task takes {REFILL:g} a second."
-        return [LogReport(level="warning", message=text)]
+        return [LogReport(level="warning", message=text), said]
 
     def _allowance(self, lease: str) -> Allowance:
         now = self._clock()

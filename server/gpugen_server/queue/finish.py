@@ -114,7 +114,7 @@ def release(store: Store, lease: str, worker: str, reason: str) -> None:
     elif not held.attempts_left:
         end(store, held, Ending("failed", "release", _GIVEN_BACK.message, _GIVEN_BACK))
     else:
-        why = f" ({foreign.clean(reason)})" if reason else ""
+        why = f" ({foreign.line(reason)})" if reason else ""
         requeue(store, held, "release", f"given back by its worker{why}; waiting for another")
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from gpugen_protocol import wire
 from gpugen_protocol.errors import FieldError, InvalidRequest
-from gpugen_protocol.events import LogReport, PhaseReport, PreviewReport, ProgressReport, Report
+from gpugen_protocol.events import Facts, LogReport, PhaseReport, PreviewReport, ProgressReport, Report
 from gpugen_protocol.task import Progress
 from gpugen_server.database import Store
 from gpugen_server.events import log
@@ -15,6 +15,7 @@ from gpugen_server.queue import foreign, workers
 from gpugen_server.queue import lease as leases
 from gpugen_server.queue.lease import Held
 
+_ONLY_OURS = frozenset({"reason", "position", "eta_seconds"})  # how a wait goes on
 WORKER_PHASES = frozenset({"starting", "loading", "drawing", "decoding", "uploading"})
 
 
@@ -78,9 +79,18 @@ def _enter_phase(store: Store, held: Held, said: PhaseReport) -> None:
     """A task that is asked to stop stays in the phase `canceling`."""
     if held.cancel:
         return
-    text = foreign.clean(said.text)
+    text, data = foreign.line(said.text), _facts(said)
     store.change("UPDATE tasks SET phase = ?, phase_text = ? WHERE num = ?", said.phase, text, held.task.num)
-    log.append_report(store, held.task, msgspec.structs.replace(said, text=text))
+    log.append_report(store, held.task, msgspec.structs.replace(said, text=text, data=data))
+
+
+def _facts(said: PhaseReport) -> Facts:
+    """What the phase tells programs, without what only the server can know."""
+    return {
+        foreign.line(name): foreign.line(fact) if isinstance(fact, str) else fact
+        for name, fact in said.data.items()
+        if name not in _ONLY_OURS
+    }
 
 
 def _as_progress(said: ProgressReport) -> str:

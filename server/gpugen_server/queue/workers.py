@@ -83,7 +83,7 @@ def register(store: Store, request: SessionRequest, user: str) -> str:
     What one of that name and user failed at before is held against it: it may have crashed and come back.
     """
     store.change("DELETE FROM workers WHERE seen_at < ?", store.now - KEPT_SECONDS)
-    worker, name = ids.ulid(), foreign.clean(request.name)
+    worker, name = ids.ulid(), foreign.line(request.name)
     formerly = store.row(_FORMERLY, store.now - SHOWN_SECONDS, user, name)
     failures, failed_task, aside = formerly or (0, None, None)
     WorkerRow.insert(
@@ -92,8 +92,8 @@ def register(store: Store, request: SessionRequest, user: str) -> str:
         models=wire.encode(request.models).decode(),
         memory_bytes=min(request.memory_bytes, _LARGEST),
         max_pixels=min(request.max_pixels, _LARGEST),
-        device=foreign.clean(request.device),
-        version=foreign.clean(request.version),
+        device=foreign.line(request.device),
+        version=foreign.line(request.version),
         libraries=wire.encode(_clean(request.libraries)).decode(),
         owner=user,
         started_at=store.now,
@@ -106,7 +106,7 @@ def register(store: Store, request: SessionRequest, user: str) -> str:
 
 
 def _clean(libraries: dict[str, str]) -> dict[str, str]:
-    return {foreign.clean(name): foreign.clean(version) for name, version in libraries.items()}
+    return {foreign.line(name): foreign.line(version) for name, version in libraries.items()}
 
 
 def reported(store: Store, worker: str) -> dict[str, str]:

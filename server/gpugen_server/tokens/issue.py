@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gpugen_protocol.errors import FieldError, Forbidden, InvalidRequest, TooManyRequests
 from gpugen_protocol.tokens import NewToken, TokenRequest
 from gpugen_server.database import Store
+from gpugen_server.queue import foreign
 from gpugen_server.tokens import keeper
 from gpugen_server.tokens.keeper import Principal
 
@@ -31,6 +34,7 @@ def issue(store: Store, maker: Principal, asked: TokenRequest) -> NewToken:
             "Only a worker's registration token can be a one-time token.",
             errors=(FieldError("one_time", "goes with scope worker only"),),
         )
+    asked = msgspec.structs.replace(asked, name=foreign.line(asked.name))
     if maker.scope != "admin":
         return _narrower(store, maker, asked)
     uses_left = 1 if asked.one_time else None

@@ -47,6 +47,7 @@ class WorkerSessions(Handler):
                 f"{PROTOCOL_VERSION}.",
                 hint="Update gpugen on the worker's machine.",
             )
+        self.services.count_session(self.principal.token)
         worker, token = await self.services.database.run(_register, request, self.principal)
         settings = self.services.settings
         session = Session(

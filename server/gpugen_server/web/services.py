@@ -25,6 +25,7 @@ from gpugen_server.web.dispatch import Dispatcher
 from gpugen_server.web.holds import Holds
 
 T = TypeVar("T")
+SESSIONS_PER_MINUTE = 120  # of workers that one registration token opens; the rest ask again
 LIVE_BEATS = 3  # a worker that misses so many heartbeats counts as gone
 
 
@@ -59,6 +60,7 @@ class Services:
     holds: Holds
     chatter: Chatter = field(default_factory=Chatter)
     submits: Throttle = field(default_factory=lambda: Throttle(0))
+    sessions: Throttle = field(default_factory=lambda: Throttle(SESSIONS_PER_MINUTE))
     limits: Limits = field(default_factory=Limits)
     sockets: set[Socket] = field(default_factory=set)
     started: float = field(default_factory=time.monotonic)
@@ -89,6 +91,15 @@ class Services:
         return TooManyRequests(
             f"You submit more than {self.settings.submits_per_minute:,} tasks a minute.", retry_after=wait
         )
+
+    def count_session(self, token: str) -> None:
+        """Count a worker that introduces itself with registration token `token` (its id).
+
+        Raises:
+            TooManyRequests: every worker costs a row that each submit and each list of workers reads.
+        """
+        if wait := self.sessions.take(token):
+            raise TooManyRequests("Too many workers come with this token at once.", retry_after=wait)
 
     def enter(self) -> None:
         """A request is being answered."""

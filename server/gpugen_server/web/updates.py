@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from urllib.parse import urlsplit
 
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketHandler
@@ -148,6 +147,6 @@ class Updates(Endpoint, WebSocketHandler):
         origin = self.request.headers.get("Origin")
         if origin is None:
             return
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or parts.netloc != self.request.headers.get("Host"):
+        scheme, _, host = origin.partition("://")
+        if scheme.lower() not in {"http", "https"} or host != self.request.headers.get("Host"):
             raise Forbidden(f"Pages of {origin} may not open this websocket.")

@@ -1,6 +1,6 @@
 """How much a worker may write into a task's log."""
 
-from gpugen_protocol.events import LogReport, ProgressReport
+from gpugen_protocol.events import LogReport, PhaseReport, ProgressReport
 from gpugen_server.queue import chatter
 from gpugen_server.queue.chatter import Chatter
 
@@ -40,3 +40,9 @@ def test_those_long_gone_are_forgotten(monkeypatch):
     for name in "abcd":
         made.trim(name, lines(1))
     assert list(made._left) == ["b", "c", "d"]
+
+
+def test_of_phases_a_lease_has_as_many_whatever_its_log_says():
+    made = Chatter(lambda: 0.0)
+    made.trim("l", lines(chatter.BURST + 1))
+    assert len(made.trim("l", (PhaseReport(phase="drawing"),) * 200)) == chatter.BURST

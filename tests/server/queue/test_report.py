@@ -82,3 +82,11 @@ def test_a_stale_attempt_cannot_report(queue, tell):
     queue.claim()
     with pytest.raises(LeaseLost):
         tell(lease.id, LogReport(message="too late"))
+
+
+def test_a_worker_says_nothing_of_a_wait_and_nothing_that_steers_a_terminal(queue, tell):
+    lease = queue.submit_and_claim()
+    facts = {"done": 1, "of": "\x1b[31mred\u202e\nx", "eta_seconds": "soon", "position": "<b>"}
+    tell(lease.id, PhaseReport(phase="loading", text="one\nphase done", data=facts))
+    told = queue.events(lease.task.id)[-1]
+    assert (told["text"], told["data"]) == ("one phase done", {"done": 1, "of": "red x"})

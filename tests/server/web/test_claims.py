@@ -8,10 +8,11 @@ import pytest
 import requests
 
 from gpugen_client.claims import WorkerApi
-from gpugen_protocol.errors import Conflict, LeaseLost, Unauthorized, WorkerTooOld
+from gpugen_protocol.errors import Conflict, LeaseLost, TooManyRequests, Unauthorized, WorkerTooOld
 from gpugen_protocol.events import LogReport, ProgressReport
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Completion, Failure, SessionRequest
+from gpugen_server.tokens.throttle import Throttle
 
 CAT = TaskRequest(prompt="a cat", width=64, height=64)
 NOW = ClaimRequest(wait_seconds=0)
@@ -282,3 +283,14 @@ def test_a_lease_is_given_back_before_its_worker_can_claim_again(server, tasks):
     assert nothing == ()
     api.report(lease.id)
     assert tasks.get(task.id).state == "running"
+
+
+def test_one_token_cannot_fill_the_list_of_workers(server, monkeypatch):
+    monkeypatch.setattr(server.server._services, "sessions", Throttle(3))
+    for _ in range(3):
+        server.worker()
+    with pytest.raises(TooManyRequests) as refused:
+        server.worker()
+    assert refused.value.retry_after > 0
+    another = WorkerApi(server.url, server.make_token("worker"))
+    assert another.open_session(SessionRequest(name="other", version="1")).worker_id

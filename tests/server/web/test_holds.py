@@ -68,7 +68,7 @@ def test_another_workers_lease_is_not_to_be_had_by_its_name(server, worker_api, 
 def test_what_does_not_fit_the_task_is_refused_from_memory_as_well(worker_api, lease):
     worker_api.report(lease.id, STEP)
     with pytest.raises(InvalidRequest, match="the task has 1 image"):
-        worker_api.report(lease.id, (PreviewReport(image=3, step=1, data="AA"),))
+        worker_api.report(lease.id, (PreviewReport(image=3, step=1, data="AAAA"),))
 
 
 def test_a_worker_that_only_tells_steps_keeps_its_lease(make_server, wait_until):

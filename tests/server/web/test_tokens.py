@@ -147,3 +147,8 @@ def test_tokens_appear_in_no_log(ask, server, admin, caplog):
     assert len(ours) >= 3
     assert made not in seen
     assert admin not in seen
+
+
+def test_the_name_of_a_token_cannot_steer_the_terminal_of_whoever_lists_it(ask, admin):
+    make(ask, None, name="a\x1b[2Jb\u202e\nroot")
+    assert "ab root" in [one["name"] for one in ask("GET", TOKENS, admin).json()["tokens"]]

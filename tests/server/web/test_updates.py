@@ -94,7 +94,14 @@ def test_a_bad_command_is_answered_with_a_notice_and_the_socket_lives(
 
 @pytest.mark.parametrize(
     "origin",
-    ["null", "http://evil.example", "file://", "http://127.0.0.1", "http://127.0.0.1:1.evil.example"],
+    [
+        "null",
+        "http://evil.example",
+        "file://",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1.evil.example",
+        "http://[",
+    ],
 )
 def test_pages_of_other_origins_are_refused(server, listen, origin):
     with pytest.raises(InvalidStatus) as refused:
