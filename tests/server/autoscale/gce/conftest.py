@@ -102,13 +102,13 @@ class World:
 
         return self.queue.database.call(register)
 
-    def work(self, worker):
-        """A worker claims a task and is done with it; gives whether there was one."""
-        claimer = Claimer(worker=worker, models=(), count=1, lease_seconds=30)
+    def work(self, worker, *loaded):
+        """A worker claims a task and is done with it; gives its model, or None if there was no task."""
+        claimer = Claimer(worker=worker, models=(), count=1, lease_seconds=30, loaded=loaded)
         leases = self.queue.database.call(claim, claimer)
         for lease in leases:
             self.finish(lease.id, worker)
-        return bool(leases)
+        return leases[0].task.request.model if leases else None
 
     def finish(self, lease, worker):
         """A worker is done with what it holds."""

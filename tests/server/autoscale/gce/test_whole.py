@@ -373,6 +373,19 @@ def test_up_to_so_many_machines_and_the_idle_one_goes_first(world, cloud):
         assert [each.state for each in shown] == ["serving"]
 
 
+def test_two_models_end_with_a_machine_each(world):
+    world.configure(max_workers=2)
+    for _ in range(6):
+        world.queue.submit("emoji")
+        world.queue.submit("sdxl")
+    at_work = [world.boot(vm) for vm in world.tick(1)]
+    drawn = {worker: [world.work(worker)] for worker in at_work}
+    for _ in range(5):
+        for worker, models in drawn.items():
+            models.append(world.work(worker, models[-1]))
+    assert [set(models) for models in drawn.values()] == [{"emoji"}, {"sdxl"}]
+
+
 class world_sees:
     """The machines as users see them."""
 
