@@ -320,7 +320,7 @@ def _kind(method: str, path: str) -> str:
 def _handler(cloud: FakeCompute) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # head and body in one packet: sent apart, the second waits 40 ms for the first's receipt
+        wbufsize = -1  # head and body in one packet: the second of two would wait 40 ms for an ACK
 
         def _serve(self) -> None:
             address = urlsplit(self.path)
