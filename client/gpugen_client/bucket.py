@@ -12,11 +12,16 @@ _THERE = 412  # the same image is there already: an earlier try, whose answer wa
 _PASSING = frozenset({401, 403, 408, 429})  # a fresh address may help
 
 
+class OutOfReach(Unavailable):
+    """No answer came from the bucket: a firewall here may be in the way, and not in the server's."""
+
+
 def put(upload: Upload, png: bytes) -> None:
     """Send `png` as `upload` says.
 
     Raises:
-        Unavailable: the bucket does not answer, or the address is too old: ask for a fresh one.
+        OutOfReach: no answer came.
+        Unavailable: the bucket is not well, or the address is too old: ask for a fresh one.
         InvalidImage: the bucket does not take it.
     """
     with requests.Session() as session:
@@ -31,7 +36,7 @@ def put(upload: Upload, png: bytes) -> None:
                 allow_redirects=False,
             )
         except requests.RequestException:
-            raise Unavailable("The bucket does not answer.") from None
+            raise OutOfReach("The bucket cannot be reached from here; the server may.") from None
     if answer.status_code == _THERE or answer.ok:
         return
     if answer.status_code in _PASSING or answer.status_code >= 500:

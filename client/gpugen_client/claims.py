@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from gpugen_client import bucket
 from gpugen_client.connection import Connection
 from gpugen_protocol import paths, wire
@@ -22,6 +24,7 @@ from gpugen_protocol.worker import (
     UploadRequest,
 )
 
+DETOUR_SECONDS = 600.0  # after which a bucket that was out of reach is tried again
 BEAT_TIMEOUT = (5.0, 10.0)  # seconds to connect, seconds for the answer: well below a lease's length
 
 
@@ -34,6 +37,7 @@ class WorkerApi:
     def __init__(self, url: str, registration_token: str) -> None:
         self._registration = Connection(url, registration_token)
         self._connection = self._beats = self._registration
+        self._detour_until = 0.0  # until when images go through the server
 
     def open_session(self, request: SessionRequest) -> Session:
         """Introduce this worker; also the way back in after Unauthorized."""
@@ -77,11 +81,19 @@ class WorkerApi:
     def upload_to_bucket(self, lease: str, index: int, png: bytes, revision: str = "") -> None:
         """As `upload`, for a lease whose `uploads` says `bucket`.
 
-        Raises Unavailable as long as the bucket is away: keep the image and try again.
+        Raises Unavailable as long as the bucket is away: keep the image and try again. Where it is only
+        out of reach from here, behind a firewall, the next tries go through the server.
         """
+        if time.monotonic() < self._detour_until:
+            self.upload(lease, index, png, revision)
+            return
         wanted = UploadRequest(index=index)
         upload = self._connection.call("POST", paths.LEASE_UPLOADS(lease=lease), Upload, body=wanted)
-        bucket.put(upload, png)
+        try:
+            bucket.put(upload, png)
+        except bucket.OutOfReach:
+            self._detour_until = time.monotonic() + DETOUR_SECONDS
+            raise
         self._connection.send(
             "POST",
             paths.LEASE_UPLOADED(lease=lease, index=index),

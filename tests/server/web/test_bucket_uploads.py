@@ -75,6 +75,18 @@ def test_a_reader_who_cannot_reach_the_bucket_gets_the_image_all_the_same(
     assert Tasks(server.connection()).image(lease.task.id, 0)[:4] == b"\x89PNG"
 
 
+def test_a_worker_that_cannot_reach_the_bucket_sends_its_images_to_the_server(
+    cloud, tasks, worker_api, lease, png
+):
+    cloud.gate.stop()
+    with pytest.raises(Unavailable, match="from here"):
+        worker_api.upload_to_bucket(lease.id, 0, png(64, 64))
+    for index in range(2):
+        worker_api.upload_to_bucket(lease.id, index, png(64, 64))
+    worker_api.complete(lease.id, Completion())
+    assert tasks.get(lease.task.id).state == "succeeded"
+
+
 def test_what_is_no_image_is_refused_and_may_be_sent_anew(server, cloud, worker_api, lease, png):
     for bad in (b"nonsense", png(32, 32)):
         sent(worker_api, lease, 0, bad)
