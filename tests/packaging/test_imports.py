@@ -37,6 +37,7 @@ def test_the_import_contracts_hold() -> None:
         ("import gpugen", TORCH | CLOUD | {"IPython", "PIL", "peewee", "tornado", "numpy", "ipywidgets"}),
         ("from gpugen.cli import main", TORCH | CLOUD | {"IPython", "peewee", "tornado", "numpy"}),
         ("import gpugen_server.app", TORCH | CLOUD | {"IPython", "numpy", "gpugen", "gpugen_client"}),
+        ("import gpugen_server.process", TORCH | CLOUD | {"IPython", "numpy", "gpugen", "gpugen_client"}),
         ("import gpugen_worker.command", TORCH | {"tornado", "peewee", "IPython"}),
         ("import gpugen_jupyter.app", TORCH | {"ipywidgets", "peewee", "gpugen"}),
         ("import gpugen_protocol.wire", TORCH | {"requests", "tornado", "websockets", "sqlite3"}),

@@ -46,7 +46,7 @@ class LocalProvider:
 
     name = "local"
     place = "this machine"
-    rhythm = Rhythm(least=0.02, short=0.5, usual=5.0, none=5.0)
+    rhythm = Rhythm(least=0.1, short=0.5, usual=5.0, none=5.0)
 
     def __init__(
         self, settings: Settings, *, url: str, environ: Mapping[str, str], on_end: Callable[[], None]

@@ -20,8 +20,11 @@ class Duty:
         self._holder = secrets.token_hex(8)
 
     def take(self, store: Store) -> bool:
-        """Whether it is this server's to do now; renewed each time."""
+        """Whether it is this server's to do now; renewed once half of its time is over."""
         until = store.now + self._seconds
+        held = store.row("SELECT holder, until FROM duties WHERE name = ?", self._name)
+        if held is not None and held[0] == self._holder and held[1] > store.now + self._seconds / 2:
+            return True
         return bool(
             store.change(
                 "INSERT INTO duties (name, holder, until) VALUES (?, ?, ?)"

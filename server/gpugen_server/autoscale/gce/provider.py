@@ -79,6 +79,8 @@ class GceProvider:
         try:
             return await self._call(self._ask, machine, offer, token)
         except Refused as refused:
+            if _is_gone(refused) and self._stopped.pop(machine.name, None) is not None:
+                raise StartRefused(f"{offer}: the stopped machine is not there any more.") from None
             trouble = understand(refused.refusals)
         except Unclear as unclear:
             raise ProviderAway(f"{self.place} gave no clear answer: {unclear}.") from None
@@ -224,3 +226,7 @@ class GceProvider:
 
     async def _call(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.to_thread(call, *args)
+
+
+def _is_gone(refused: Refused) -> bool:
+    return any(each.status == 404 for each in refused.refusals)

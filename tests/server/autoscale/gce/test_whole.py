@@ -353,6 +353,26 @@ def test_a_machine_that_is_woken_finds_what_the_template_says_now(world, cloud):
     assert vm.metadata["gpugen-token"]
 
 
+def test_a_kept_machine_that_somebody_deleted_is_no_obstacle(world, cloud):
+    world.configure(gce_keep_stopped=True)
+    world.queue.submit()
+    (vm,) = world.tick()
+    world.work(world.boot(vm))
+    cloud.power_off(vm.name)
+    world.tick(5, times=2)
+    world.queue.submit()
+    cloud.vms.clear()  # after the last look at it
+    world.provider.observe = lambda machines: _nothing_new()
+    world.tick()
+    del world.provider.observe
+    (other,) = world.tick(5, times=2)
+    assert other.name != vm.name
+
+
+async def _nothing_new():
+    return {}
+
+
 def test_up_to_so_many_machines_and_the_idle_one_goes_first(world, cloud):
     world.configure(max_workers=3, gce_zones="us-central1-a")
     tasks = [world.queue.submit() for _ in range(5)]
