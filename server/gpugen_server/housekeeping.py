@@ -10,7 +10,7 @@ import structlog
 from gpugen_server.complaints import Complaints
 from gpugen_server.database import Database, Store
 from gpugen_server.images import accept
-from gpugen_server.queue import duty, inputs, reap, retention
+from gpugen_server.queue import duty, inputs, reap, retention, trash
 from gpugen_server.queue.duty import Duty
 from gpugen_server.queue.retention import Policy
 from gpugen_server.settings import Settings
@@ -72,7 +72,9 @@ class Housekeeping:
         while more and await self._database.run(self._duty.take):
             files, more = await self._database.run(retention.prune, self._policy)
             files += await self._database.run(inputs.forget)
-            await self._services.at_storage(self._services.images.remove, files)
+            await self._services.drop(files)
+        if await self._database.run(self._duty.take):
+            await self._services.drop(await self._database.run(trash.left))
 
     async def _sweep(self) -> None:
         """Remove the files of images that a server killed in between has written but not accepted."""

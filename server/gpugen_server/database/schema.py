@@ -116,10 +116,16 @@ _MACHINES = (
     "ALTER TABLE workers ADD COLUMN draining INTEGER NOT NULL DEFAULT 0",
 )
 
+# Files that the image store has still to drop.
+_TRASH = (
+    "CREATE TABLE trash (file TEXT NOT NULL PRIMARY KEY, since DOUBLE PRECISION NOT NULL){without_rowid}",
+    "CREATE INDEX trash_since ON trash (since)",
+)
+
 _REQUESTS = "SELECT num, request FROM tasks WHERE num > ? ORDER BY num LIMIT 1000"
 
 # Step k turns version k into version k + 1. A step that was released is never edited: append a new one.
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER, _ONE_TIME, _PAST, _MACHINES)
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER, _ONE_TIME, _PAST, _MACHINES, _TRASH)
 VERSION = len(STEPS)
 
 

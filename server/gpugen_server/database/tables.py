@@ -227,7 +227,29 @@ class MachineRow(peewee.Model):
         without_rowid = True
 
 
-MODELS: tuple[Any, ...] = (TaskRow, EventRow, ImageRow, WorkerRow, TokenRow, DutyRow, MachineRow)
+class TrashRow(peewee.Model):
+    """A file that nobody needs, and since when; see queue/trash.py."""
+
+    file = TextField(primary_key=True)
+    since = DoubleField()
+
+    class Meta:
+        """Where the rows are."""
+
+        table_name = "trash"
+        without_rowid = True
+
+
+MODELS: tuple[Any, ...] = (
+    TaskRow,
+    EventRow,
+    ImageRow,
+    WorkerRow,
+    TokenRow,
+    DutyRow,
+    MachineRow,
+    TrashRow,
+)
 
 
 def columns() -> dict[str, set[str]]:

@@ -145,10 +145,12 @@ class Bucket:
         with _spoken():
             return self._signer.sign(self._image(name), "GET", LINK_SECONDS)
 
-    def remove(self, names: list[str]) -> None:
-        """As `Storage.remove`."""
-        for name in names:
-            _remove(self._image(name), self._terms)
+    def remove(self, names: list[str]) -> list[str]:
+        """As `Storage.remove`; the first one that fails ends it, for the bucket is away."""
+        for place, name in enumerate(names):
+            if not _removed(self._image(name), self._terms):
+                return names[place:]
+        return []
 
     def folders(self) -> list[str]:
         """As `Storage.folders`."""
@@ -208,7 +210,7 @@ class BucketQuarantine:
 
     def discard(self, slot: Slot) -> None:
         """As `Quarantine.discard`."""
-        _remove(self._place(slot), self._terms)
+        _removed(self._place(slot), self._terms)
 
     def _place(self, slot: Slot) -> Any:
         return self._blob(f"quarantine/{slot.task}-{slot.image}-{slot.attempt}")
@@ -230,13 +232,14 @@ def _spoken(missing: str = _AWAY) -> Iterator[None]:
         raise Unavailable(_AWAY, hint="Images wait until it does.", retry_after=5.0) from None
 
 
-def _remove(blob: Any, terms: dict[str, Any]) -> None:
+def _removed(blob: Any, terms: dict[str, Any]) -> bool:
+    """Whether it is gone: what could not be dropped costs space, nothing else."""
     from google.api_core.exceptions import NotFound as Missing
 
     try:
         with suppress(Missing):
             blob.delete(**terms)
-    except (
-        Exception
-    ) as error:  # it costs space, nothing else; the lifecycle of the bucket ends the quarantine's
+    except Exception as error:  # whichever of three libraries it is from
         log.warning("an object stays in the bucket", key=blob.name, error=str(error)[:500])
+        return False
+    return True

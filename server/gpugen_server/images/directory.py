@@ -90,11 +90,16 @@ class Directory:
         """None: files are read through the server alone."""
         return None
 
-    def remove(self, names: list[str]) -> None:
-        """Drop files; those that are gone already do not matter."""
-        for name in names:
-            with contextlib.suppress(OSError):
-                self._path(name).unlink(missing_ok=True)
+    def remove(self, names: list[str]) -> list[str]:
+        """Drop files, and give those that refuse; that one is gone already does not matter."""
+        return [name for name in names if not self._dropped(name)]
+
+    def _dropped(self, name: str) -> bool:
+        try:
+            self._path(name).unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
 
     def folders(self) -> list[str]:
         """The folders in this store; each holds tasks whose ids begin with its name."""

@@ -57,8 +57,8 @@ class Storage(Protocol):
     def link(self, name: str) -> str | None:
         """An address where whoever has it can read `name` for a few minutes; None: there is none."""
 
-    def remove(self, names: list[str]) -> None:
-        """Drop images; does not complain."""
+    def remove(self, names: list[str]) -> list[str]:
+        """Drop images; does not complain, but gives the names of those that may still be there."""
 
     def folders(self) -> list[str]:
         """The folders; each holds tasks whose ids begin with its name."""

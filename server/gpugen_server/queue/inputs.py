@@ -9,6 +9,7 @@ from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.task import Input
 from gpugen_server.database import Store
 from gpugen_server.queue import lease as leases
+from gpugen_server.queue import trash
 
 KEPT_SECONDS = 86_400.0  # that an input stays which no task needs
 MAX_WAITING = 200  # inputs of one user that no task needs yet
@@ -120,11 +121,10 @@ def file_for(store: Store, lease: str, worker: str, wanted: str) -> str:
 def forget(store: Store) -> list[str]:
     """Drop the inputs that no task has needed for a day; gives their files."""
     store.change("DELETE FROM task_inputs WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE num = task_num)")
-    dropped = store.rows(
-        f"DELETE FROM inputs WHERE used_at < ? AND {_UNUSED} RETURNING file",  # noqa: S608
-        store.now - KEPT_SECONDS,
-    )
-    return [file for (file,) in dropped]
+    sql = f"DELETE FROM inputs WHERE used_at < ? AND {_UNUSED} RETURNING file"  # noqa: S608
+    files = [file for (file,) in store.rows(sql, store.now - KEPT_SECONDS)]
+    trash.add(store, files)
+    return files
 
 
 def _is_noted(store: Store, num: int, wanted: str) -> bool:

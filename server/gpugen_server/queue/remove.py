@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpugen_protocol.errors import Conflict
 from gpugen_protocol.state import TERMINAL
 from gpugen_server.database import Store
-from gpugen_server.queue import records
+from gpugen_server.queue import records, trash
 
 
 def remove(store: Store, task: str, user: str | None) -> list[str]:
@@ -24,6 +24,7 @@ def remove(store: Store, task: str, user: str | None) -> list[str]:
 def forget(store: Store, num: int) -> list[str]:
     """As `remove`, for a task (by its number) that is known to be finished."""
     files = [file for (file,) in store.rows("SELECT file FROM images WHERE task_num = ?", num)]
+    trash.add(store, files)
     for table in ("images", "events", "task_inputs"):
         store.change(f"DELETE FROM {table} WHERE task_num = ?", num)  # noqa: S608
     # SQLite may give the number anew, and that task would not be the one this worker failed at.

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from gpugen_protocol.errors import TooManyRequests, Unavailable
+from gpugen_protocol.errors import GpugenError, TooManyRequests, Unavailable
 from gpugen_protocol.models import Registry
 from gpugen_server.database import Database
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 from gpugen_server.images.decoders import Decoders
 from gpugen_server.images.storage import Storage
+from gpugen_server.queue import trash
 from gpugen_server.queue.chatter import Chatter
 from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
@@ -119,6 +121,12 @@ class Services:
     async def at_storage(self, function: Callable[..., T], *args: Any) -> T:
         """`function(*args)` on a thread, for what waits for disk or bucket: nothing else waits with it."""
         return await asyncio.get_running_loop().run_in_executor(self.storage_pool, function, *args)
+
+    async def drop(self, files: list[str]) -> None:
+        """Let the image store drop `files` of the trash; what it keeps for now is tried again later."""
+        kept = set(await self.at_storage(self.images.remove, files))
+        with contextlib.suppress(GpugenError):  # dropping them twice does no harm
+            await self.database.run(trash.gone, [file for file in files if file not in kept])
 
     async def off_loop(self, function: Callable[..., T], *args: Any) -> T:
         """`function(*args)` on a thread, for what computes."""

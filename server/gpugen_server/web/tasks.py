@@ -92,7 +92,7 @@ class OneTask(Handler):
     async def delete(self, id: str) -> None:
         """Remove a finished task with its images."""
         files = await self.services.database.run(remove.remove, id, self.principal.owner)
-        await self.services.at_storage(self.services.images.remove, files)
+        await self.services.drop(files)
         self.set_status(204)
         self.finish()
 

@@ -106,7 +106,7 @@ def test_a_bucket_that_is_away_is_unavailable_and_there_again_with_all_it_had(cl
     ):
         with pytest.raises(Unavailable):
             work()
-    bucket.remove([name])  # does not complain
+    assert bucket.remove([name]) == [name]
     cloud.come_back()
     bucket.check()
     assert bucket.read(name) == b"png"

@@ -13,7 +13,8 @@ from gpugen_client.tasks import Tasks
 from gpugen_protocol import paths
 from gpugen_protocol.errors import InvalidImage, LeaseLost, NotFound, Unavailable
 from gpugen_protocol.request import TaskRequest
-from gpugen_protocol.worker import ClaimRequest, Completion, Upload, UploadRequest
+from gpugen_protocol.worker import ClaimRequest, Completion, Failure, Upload, UploadRequest
+from gpugen_server.queue import trash
 from gpugen_worker.fake import FakeGenerator
 
 
@@ -137,6 +138,21 @@ def test_an_outage_delays_an_image_and_loses_none(server, cloud, tasks, worker_a
     cloud.come_back()
     assert told(worker_api, lease, 0).status_code == 200
     assert [image.index for image in tasks.get(lease.task.id).images] == [0]
+
+
+def test_what_the_bucket_could_not_drop_goes_once_it_is_back(
+    server, cloud, tasks, worker_api, lease, png, monkeypatch
+):
+    monkeypatch.setattr(trash, "_REST", -1.0)
+    worker_api.upload_to_bucket(lease.id, 0, png(64, 64))
+    worker_api.fail(lease.id, Failure(code="error", message="No."))
+    cloud.go_away()
+    tasks.delete(lease.task.id)
+    cloud.come_back()
+    assert len(cloud.objects()) == 1
+    server.run(server.server._housekeeping._prune())
+    assert cloud.objects() == []
+    assert server.query(trash.left) == []
 
 
 def test_a_real_worker_keeps_its_images_through_an_outage(server, cloud, tasks, wait_until):
