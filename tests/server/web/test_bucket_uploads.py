@@ -141,13 +141,13 @@ def test_an_outage_delays_an_image_and_loses_none(server, cloud, tasks, worker_a
 
 
 def test_what_the_bucket_could_not_drop_goes_once_it_is_back(
-    server, cloud, tasks, worker_api, lease, png, monkeypatch
+    server, cloud, worker_api, lease, png, monkeypatch
 ):
     monkeypatch.setattr(trash, "_REST", -1.0)
     worker_api.upload_to_bucket(lease.id, 0, png(64, 64))
     worker_api.fail(lease.id, Failure(code="error", message="No."))
     cloud.go_away()
-    tasks.delete(lease.task.id)
+    server.tasks().delete(lease.task.id)
     cloud.come_back()
     assert len(cloud.objects()) == 1
     server.run(server.server._housekeeping._prune())
