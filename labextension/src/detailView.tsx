@@ -122,7 +122,11 @@ function Actions(shown: IShown): React.JSX.Element {
       <div className="gpugen-panel-actions">
         <Button
           label={trans.__('Insert cell')}
-          title={trans.__('Insert the %1 cell that draws this again', '%%gpugen')}
+          title={
+            desk.hasNotebook
+              ? trans.__('Insert the %1 cell that draws this again', '%%gpugen')
+              : trans.__('Open a notebook first')
+          }
           disabled={!desk.hasNotebook}
           onClick={() => {
             run(() => desk.insertDraw(task).then(() => trans.__('The cell is in the notebook.')));
@@ -160,7 +164,11 @@ function ImageButtons({ context: { desk, trans }, task, image, run }: IImageButt
     <>
       <Button
         label={trans.__('Insert image')}
-        title={trans.__('Insert a cell that shows these images')}
+        title={
+          desk.hasNotebook
+            ? trans.__('Insert a cell that shows these images')
+            : trans.__('Open a notebook first')
+        }
         disabled={!desk.hasNotebook}
         onClick={() => {
           run(() => desk.insertShow(task).then(() => trans.__('The cell is in the notebook.')));
