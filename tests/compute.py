@@ -89,6 +89,7 @@ class FakeCompute:
         said: how the HTTP status comes with such an error; 0: not at all.
         quotas: (region, metric) to (limit, usage).
         calls: how many of each kind came.
+        peak: the most machines there were at any moment, by the value of their label.
     """
 
     clock: Callable[[], float] = time.time
@@ -99,6 +100,7 @@ class FakeCompute:
     quotas: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     vms: dict[str, Vm] = field(default_factory=dict)
+    peak: Counter[str] = field(default_factory=Counter)
     template: dict[str, Any] = field(
         default_factory=lambda: {
             "machineType": "n1-standard-4",
@@ -240,6 +242,8 @@ class FakeCompute:
         error = self.stock_outs.get(zone)
         if error is None:
             self.vms[vm.name] = vm
+            label = vm.labels.get("gpugen", "")
+            self.peak[label] = max(self.peak[label], len(self.running(label)))
         operation = self._begin(lambda: self._up(vm), error)
         self._requests[query["requestId"]] = operation.name
         return 200, self._view(operation)

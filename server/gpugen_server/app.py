@@ -16,6 +16,7 @@ from tornado.netutil import bind_sockets
 
 from gpugen_protocol.errors import Misconfigured
 from gpugen_protocol.models import Registry, parse_registry
+from gpugen_server.autoscale.cost import Costs
 from gpugen_server.database import Database
 from gpugen_server.events.bus import Bus
 from gpugen_server.events.entry import Entry
@@ -76,6 +77,7 @@ class Server:
             images=storage or open_storage(settings),
             tell=self._on_commit,
             holds=holds,
+            costs=Costs(self.database, settings.max_cost_per_day),
             decoders=Decoders(),
             submits=Throttle(settings.submits_per_minute),
             limits=Limits(settings.max_tasks_per_user, settings.max_tasks),

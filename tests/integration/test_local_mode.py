@@ -123,6 +123,7 @@ def test_an_idle_worker_leaves_and_the_next_task_brings_a_new_one(environ):
     _until_state(tasks, _submit(tasks), "succeeded")
     until(lambda: _worker_pid(environ) is None, 20)
     _until_state(tasks, _submit(tasks), "succeeded")
+    until(lambda: _worker_pid(environ) is None, 20)
 
 
 def test_told_to_stop_the_server_gives_a_running_task_back_in_time(environ):

@@ -49,6 +49,12 @@ def test_a_postgresql_database_has_an_address_and_no_file(environ):
     assert (settings.database_url, settings.database_file) == ("postgresql://u:secret@h/db", None)
 
 
+def test_switches_sums_and_durations_of_the_environment_are_understood(environ):
+    cloud = {"GPUGEN_GCE_KEEP_STOPPED": "1", "GPUGEN_GCE_MAX_RUN": "2h", "GPUGEN_MAX_COST_PER_DAY": "2.5"}
+    settings = read({}, {**environ, **cloud})
+    assert (settings.gce_keep_stopped, settings.gce_max_run, settings.max_cost_per_day) == (True, 7200.0, 2.5)
+
+
 def test_a_short_lease_alone_brings_heartbeats_that_fit_it(environ):
     assert read({"lease_seconds": "3"}, environ).heartbeat_seconds == pytest.approx(1.0)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from gpugen_protocol.health import Cost
-from gpugen_server.database import Store
+from gpugen_server.database import Database, Store
 
 DAY = 86_400.0
 HOUR = 3600.0
+REMEMBERED = (
+    10.0  # seconds for which a summary is good enough: it counts the day's tasks, and pages ask often
+)
 
 _THERE = "up_at IS NOT NULL AND hourly > 0 AND (ended_at IS NULL OR ended_at > ?)"
 _SPANS = f"SELECT hourly, up_at, coalesce(ended_at, ?) FROM machines WHERE {_THERE}"  # noqa: S608
@@ -33,3 +38,20 @@ def summary(store: Store, limit: float | None) -> Cost:
         per_task=round(spent / drawn, 5) if drawn else None,
         limit_per_day=limit,
     )
+
+
+class Costs:
+    """The summary for whoever asks, made now and then. `limit` in dollars a day; 0: there is none."""
+
+    def __init__(self, database: Database, limit: float) -> None:
+        self._database = database
+        self._limit = limit or None
+        self._known = Cost()
+        self._until = 0.0
+
+    async def now(self) -> Cost:
+        """As `summary`, not older than REMEMBERED."""
+        if time.monotonic() >= self._until:
+            self._known = await self._database.run(summary, self._limit)
+            self._until = time.monotonic() + REMEMBERED
+        return self._known

@@ -10,7 +10,7 @@ from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.health import Health, Part, Stats
 from gpugen_protocol.models import ModelList
 from gpugen_protocol.worker import WorkerList
-from gpugen_server.autoscale import cost, listing
+from gpugen_server.autoscale import listing
 from gpugen_server.database import Store
 from gpugen_server.queue import demand, workers
 from gpugen_server.web.handler import Handler
@@ -98,12 +98,11 @@ class Numbers(Handler):
 
     async def get(self) -> None:
         """How many of what."""
-        limit = self.services.settings.max_cost_per_day or None
         tasks, staff = await self.services.database.run(count, self.services.live_after())
         stats = Stats(
             tasks=tasks,
             workers=staff,
-            cost=await self.services.database.run(cost.summary, limit),
+            cost=await self.services.costs.now(),
             uptime_seconds=round(time.monotonic() - self.services.started, 1),
             watchers=len(self.services.hub),
         )

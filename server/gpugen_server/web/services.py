@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from gpugen_protocol.errors import GpugenError, TooManyRequests, Unavailable
 from gpugen_protocol.models import Registry
+from gpugen_server.autoscale.cost import Costs
 from gpugen_server.database import Database
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
@@ -60,6 +61,7 @@ class Services:
     storage_pool: ThreadPoolExecutor
     tell: Callable[[list[Entry]], None]
     holds: Holds
+    costs: Costs
     chatter: Chatter = field(default_factory=Chatter)
     submits: Throttle = field(default_factory=lambda: Throttle(0))
     sessions: Throttle = field(default_factory=lambda: Throttle(SESSIONS_PER_MINUTE))

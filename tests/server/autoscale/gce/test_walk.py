@@ -8,6 +8,7 @@ import asyncio
 import random
 
 import pytest
+from tests.server.autoscale.gce.conftest import LABEL
 
 ZONES = ("us-central1-a", "us-central1-b", "europe-west4-a")
 MOST = 2
@@ -160,5 +161,6 @@ def test_never_too_many_machines_every_task_gets_done_and_in_the_end_none_is_lef
     assert {world.queue.task(task)[0] for task in life.tasks} == {"succeeded"}
     for _ in range(int((IDLE + 300) / 30)):
         life.look(30)
+    assert world.cloud.peak[LABEL] == MOST  # at every moment, not only when it was looked at
     assert [vm.name for vm in world.running] == []
     assert world.cloud.vms == {}
