@@ -161,7 +161,9 @@ class Autoscaler:
         return await self._provider.observe(rows)
 
     def _steps(self, view: View, sightings: Mapping[str, Sighting]) -> list[Step]:
-        wanted = plan.desired(view.demand.work, self._rules)
+        lately = self._recent.note(self._looked_at, plan.desired(view.demand.work, self._rules))
+        if self._looked_at - self._since <= self._rules.window:  # nobody knows what was wanted before
+            lately = self._rules.max_workers
         scene = Scene(
             now=self._looked_at,
             since=self._since,
@@ -169,6 +171,6 @@ class Autoscaler:
             sightings=sightings,
             heard=view.heard,
             busy=view.busy,
-            wanted=self._recent.note(self._looked_at, wanted),
+            wanted=lately,
         )
         return plan.steps(self._rules, scene)

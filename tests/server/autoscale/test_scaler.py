@@ -262,6 +262,17 @@ def test_a_machine_that_is_let_go_gets_no_more_tasks_and_the_next_waits_until_it
     assert len(provider.started) == 2
 
 
+def test_a_server_that_has_just_started_lets_nobody_go_for_what_it_cannot_know(queue, provider):
+    queue.submit()
+    before = _scaler(queue, provider)
+    _reconcile(before)
+    _arrive(queue, provider)
+    queue.database.call(lambda store: store.change("UPDATE tasks SET state = 'canceled'"))
+    queue.database.call(lambda store: store.change("DELETE FROM duties"))
+    _reconcile(_scaler(queue, provider))
+    assert provider.stopped == []  # it may have been wanted a minute ago
+
+
 def test_a_task_that_comes_just_then_keeps_its_worker(queue, provider, scaler):
     queue.submit()
     _reconcile(scaler)
