@@ -213,7 +213,8 @@ def _why_leave(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> 
         return f"its worker did not show up within {rules.boot:g} s" if late else ""
     if scene.now - max(scene.heard.get(machine.id, 0.0), scene.since) > rules.silent:
         return f"its worker was silent for {rules.silent:g} s"
-    if machine.id not in scene.busy and scene.now - machine.used_at > rules.window:
+    idle_since = max(machine.used_at, scene.since)  # who finds no server finds no work
+    if machine.id not in scene.busy and scene.now - idle_since > rules.window:
         return f"it was idle for {rules.idle:g} s"
     return ""
 

@@ -167,6 +167,9 @@ def test_so_does_one_that_is_silent_and_one_that_is_idle():
 def test_a_server_that_was_away_gives_those_it_missed_their_time():
     assert _steps(_machine(), heard={"a": NOW - 5000}, since=NOW - 100) == []
     assert len(_steps(_machine(), heard={"a": NOW - 5000}, since=NOW - 200)) == 1
+    idle = _machine(busy_at=NOW - 3000, age=5000)
+    assert _steps(idle, since=NOW - 100) == []
+    assert len(_steps(idle, since=NOW - 700)) == 1
     assert _steps(_machine(worker=None, age=5000), since=NOW - 100) == []
     assert len(_steps(_machine(worker=None, age=5000), since=NOW - 200)) == 1
 

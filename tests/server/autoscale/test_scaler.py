@@ -247,8 +247,11 @@ def test_a_machine_that_is_let_go_gets_no_more_tasks_and_the_next_waits_until_it
     (name,) = provider.started
     queue.claim(worker)
     queue.database.call(lambda store: store.change("UPDATE tasks SET state = 'canceled'"))
-    queue.database.call(lambda store: store.change("UPDATE machines SET busy_at = busy_at - 700"))
-    _reconcile(scaler)
+    now = queue.database.now()
+    for minute in range(13):
+        queue.database.engine.now = lambda minute=minute: now + minute * 58
+        queue.database.call(workers.touch, worker)
+        _reconcile(scaler)
     assert provider.stopped == [name]
     task = queue.submit()
     assert queue.claim(worker) == ()

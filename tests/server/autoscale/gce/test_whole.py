@@ -28,9 +28,9 @@ def test_a_task_brings_a_machine_that_works_idles_and_goes_and_the_next_one_brin
         world.tick(10)
         assert world.queue.task(task)[1] == "queued"
         assert world.work(worker)
-        for _ in range(10):  # 700 s, in which it asks for work
+        for _ in range(14):  # 700 s, in which it asks for work
             world.alive(worker)
-            world.tick(70)
+            world.tick(50)
         assert cloud.vms[vm.name].status == "STOPPING"
         world.tick(30, times=2)
         assert world.cloud.vms == {}
