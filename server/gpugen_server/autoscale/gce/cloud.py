@@ -119,11 +119,11 @@ class Cloud:
 
     def stop(self, name: str, zone: str) -> None:
         """Stop a machine; one that is not there is fine."""
-        self._let_go(self._instances.stop_unary, name, zone)
+        self._let_go(lambda: self._instances.stop_unary, name, zone)
 
     def delete(self, name: str, zone: str) -> None:
         """Delete a machine with its disk; one that is not there is fine."""
-        self._let_go(self._instances.delete_unary, name, zone)
+        self._let_go(lambda: self._instances.delete_unary, name, zone)
 
     def machines(self) -> list[Instance]:
         """Every machine of this server, in all zones."""
@@ -209,10 +209,10 @@ class Cloud:
                 return
         raise Unclear("what was asked takes too long")
 
-    def _let_go(self, call: Callable[..., Any], name: str, zone: str) -> None:
+    def _let_go(self, method: Callable[[], Any], name: str, zone: str) -> None:
         try:
             with in_our_words():
-                call(project=self.project, zone=zone, instance=name, timeout=TIMEOUT)
+                method()(project=self.project, zone=zone, instance=name, timeout=TIMEOUT)
         except Refused as refused:
             if any(each.status == 404 for each in refused.refusals):
                 return

@@ -283,6 +283,17 @@ def test_a_list_that_is_forbidden_is_told_with_where_to_look(world, cloud):
     assert "Required 'compute.instances.list' (forbidden): the server's Google" in world.queue.task(task)[2]
 
 
+def test_without_credentials_the_cell_says_what_google_says(world, monkeypatch, tmp_path):
+    world.configure(gce_api_endpoint="")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")  # nobody is asked whether this is a machine of Google's
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    task = world.queue.submit()
+    world.tick()
+    assert "Your default credentials were not found" in world.queue.task(task)[2]
+    world.tick(5)
+
+
 def test_a_silent_worker_costs_its_machine(world, cloud):
     world.queue.submit()
     (vm,) = world.tick()
