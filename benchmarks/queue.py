@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -135,7 +136,7 @@ def _storage(folder: Path) -> list[Figure]:
     backlog.fill(original, TASKS)
     recorded = Recording(_copy(original, "recorded")).take(TASKS // 2)
     layer, replay = Layer(_copy(original, "layer")), Replay(_copy(original, "replayed"), recorded)
-    race = Race({"layer": layer.step, "replay": replay.step}, seconds=0.15)
+    race = Race({"layer": layer.step, "replay": replay.step}, 9, 0.08, time.thread_time)
     return [
         Figure(
             "finish + next claim, storage layer against its own statements",
@@ -152,7 +153,8 @@ def _long_backlog(folder: Path) -> list[Figure]:
     short, long = folder / "short.db", folder / "long.db"
     backlog.fill(short, TASKS)
     backlog.fill(long, LONG)
-    race = Race({"short": Layer(short).step, "long": Layer(long).step}, seconds=0.3)
+    steps = {"short": Layer(short).step, "long": Layer(long).step}
+    race = Race(steps, seconds=0.3, clock=time.thread_time)
     return [
         Figure(
             f"claims behind {LONG:,} queued tasks against {TASKS:,}",

@@ -34,7 +34,7 @@ _BATCH = 500
 _DELIVERIES = 500  # messages to sockets before others may do something
 _TIMEOUT = 1.0  # seconds for one answer of Redis
 _BLOCK = 2.0  # seconds one read waits for news
-_PAUSE = 0.01  # seconds between two round trips: what happens meanwhile shares the next one
+_PAUSE = 0.02  # seconds between two round trips: what happens meanwhile shares the next one
 _AGAIN = 0.5  # seconds between two tries to get Redis back
 _FAILURES = (RedisError, OSError, TimeoutError)
 
