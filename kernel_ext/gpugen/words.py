@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gpugen.harmless import clean
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.task import Task
 
 
 def headline(prompt: str, limit: int = 120) -> str:
     """The prompt on one line, cut where it is longer than `limit` characters."""
-    line = " ".join(prompt.split())
+    line = " ".join(clean(prompt).split())
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 

@@ -81,3 +81,7 @@ def test_the_outcome_says_how_far_it_came(n: int, state: str, words: str) -> Non
 def test_without_the_server_s_time_the_own_clock_counts() -> None:
     assert outcome(task(total=None), elapsed=2.04) == "Done in 2.0 s"
     assert outcome(task(total=None)) == "Done"
+
+
+def test_a_prompt_of_somebody_else_does_not_steer_a_terminal() -> None:
+    assert headline("a\x1b[2Jb\u202e\nc") == "a[2Jb c"

@@ -116,28 +116,32 @@ def note_use(store: Store, token: str) -> None:
 
 
 def listing(store: Store, user: str | None = None) -> list[Token]:
-    """All tokens but those of machines and of workers' sessions, newest first; of `user` alone if named."""
+    """All tokens but those of machines and of workers' sessions, newest first.
+
+    With `user` those of scope user of that name: a user may happen to be called as whoever runs the workers.
+    """
     made = TokenRow.worker.is_null() & TokenRow.machine.is_null()
     query = TokenRow.select().where(made).order_by(TokenRow.created_at.desc())
     if user is not None:
-        query = query.where(TokenRow.owner == user)
+        query = query.where((TokenRow.owner == user) & (TokenRow.scope == "user"))
     return [_view(row) for row in query.execute(store.database)]
 
 
 def revoke(store: Store, token: str, user: str | None = None) -> None:
     """End token `token` (its id) now, and with it the sessions it opened and the leases these hold.
 
-    Doing it twice is the same as once. With `user` only a token of that user's.
+    Doing it twice is the same as once. With `user` only a token that `listing` shows to that user.
 
     Raises:
         NotFound: there is none.
     """
     changed = store.change(
         "UPDATE tokens SET revoked_at = coalesce(revoked_at, ?)"
-        " WHERE id = ? AND worker IS NULL AND owner = coalesce(?, owner)",
+        " WHERE id = ? AND worker IS NULL AND owner = coalesce(?, owner) AND scope = coalesce(?, scope)",
         store.now,
         token,
         user,
+        None if user is None else "user",
     )
     if not changed:
         raise NotFound(f"There is no token {token}.", hint="`gpugen token list` shows their ids.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpugen_protocol.errors import Forbidden
 from gpugen_protocol.tokens import TokenList, TokenRequest
 from gpugen_server import tokens
 from gpugen_server.web.handler import Handler
@@ -30,6 +31,8 @@ class OneToken(Handler):
 
     async def delete(self, id: str) -> None:
         """Revoke it: its sessions, websockets and leases end."""
+        if self.principal.parent is not None and id != self.principal.token:
+            raise Forbidden("A token that another token has made ends no other.", hint="Use that other one.")
         await self.services.database.run(tokens.revoke, id, self.principal.owner)
         self.services.gate.forget()
         self.set_status(204)

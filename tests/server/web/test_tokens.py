@@ -91,6 +91,21 @@ def test_a_user_sees_and_revokes_only_their_own_and_an_admin_all(ask, server, ad
     assert not opened(ask, bob["token"])
 
 
+def test_whoever_has_the_name_of_an_admin_or_of_the_workers_does_not_reach_their_tokens(ask, server, admin):
+    theirs = [make(ask, admin, user="gpus", scope=scope)[1]["id"] for scope in ("worker", "admin")]
+    user = server.make_token("user", "gpus")
+    assert [one["scope"] for one in ask("GET", TOKENS, user).json()["tokens"]] == ["user"]
+    assert [ask("DELETE", f"{TOKENS}/{id}", user).status_code for id in theirs] == [404, 404]
+
+
+def test_a_token_that_another_has_made_ends_itself_and_no_other(ask, server):
+    second, third = make(ask, None)[1], make(ask, None)[1]
+    assert ask("DELETE", f"{TOKENS}/{third['id']}", second["token"]).status_code == 403
+    assert opened(ask, third["token"])
+    assert ask("DELETE", f"{TOKENS}/{second['id']}", second["token"]).status_code == 204
+    assert not opened(ask, second["token"])
+
+
 def test_the_text_of_a_token_is_never_shown_again(ask, admin):
     text = make(ask, admin, user="ann")[1]["token"]
     assert text not in ask("GET", TOKENS, admin).text
