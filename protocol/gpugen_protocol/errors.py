@@ -254,8 +254,11 @@ def _tree(cls: type[GpugenError]) -> list[type[GpugenError]]:
 
 
 def error_classes() -> dict[str, type[GpugenError]]:
-    """Every error of this module by its code; the table in the docs is made from it."""
-    return {cls.code: cls for cls in _tree(GpugenError)}
+    """Every error by its code; the table in the docs is made from it.
+
+    A class without a code of its own, wherever it is, is a special case of another: it does not travel.
+    """
+    return {cls.code: cls for cls in _tree(GpugenError) if "code" in vars(cls)}
 
 
 def from_problem(body: bytes, status: int) -> GpugenError:

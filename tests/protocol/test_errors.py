@@ -19,7 +19,7 @@ def test_every_error_survives_the_wire(cls):
 
 
 def test_every_class_has_a_code_of_its_own_and_a_sentence():
-    classes = errors._tree(GpugenError)
+    classes = [cls for cls in errors._tree(GpugenError) if cls.__module__ == errors.__name__]
     assert len({cls.code for cls in classes}) == len(classes)
     assert all(cls.__doc__ and cls.__doc__.endswith(".") for cls in classes)
     assert all("code" in vars(cls) for cls in classes)
@@ -59,3 +59,12 @@ def test_a_problem_leaves_out_what_is_not_there():
 
 def test_a_log_line_is_one_line():
     assert errors.describe(ValueError("a\nb")) == "ValueError: a"
+
+
+def test_a_special_case_without_a_code_of_its_own_does_not_take_the_place_of_what_it_is_a_case_of():
+    class Special(errors.Unavailable):
+        """A case."""
+
+    body = msgspec.json.encode(errors.Unavailable("Later.").problem())
+    assert type(errors.from_problem(body, 503)) is errors.Unavailable
+    assert Special("Later.").code == "unavailable"
