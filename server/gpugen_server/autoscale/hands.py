@@ -41,6 +41,8 @@ class Hands:
                 await self._let_go(machine, step.why, machine.id in view.busy)
             case "ended":
                 await self._end(machine, step.why, step.failed)
+            case "cut":
+                await self._cut(machine, step.why)
 
     async def ask(self, machine: Machine) -> None:
         """Ask the provider for a machine whose row is written; one that is refused has ended."""
@@ -58,6 +60,12 @@ class Hands:
         if not machine.leaving:
             log.info("a machine is let go", machine=machine.name, why=why)
         await self._provider.stop(machine)
+
+    async def _cut(self, machine: Machine, why: str) -> None:
+        if await self._ledger.change(machines.has_drawn, machine):
+            await self._end(machine, why, failed=False)
+        else:
+            await self._end(machine, f"{why.rstrip('.')}: its worker had done no task yet", failed=True)
 
     async def _end(self, machine: Machine, why: str, failed: bool) -> None:
         log.info("a machine ended", machine=machine.name, why=why, failed=failed)

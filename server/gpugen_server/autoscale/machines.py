@@ -6,6 +6,7 @@ may not have asked for yet is asked for again under the same name.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 from gpugen_server import tokens
@@ -31,14 +32,17 @@ SELECT machines.id, seen_at, EXISTS (
 ) FROM machines JOIN workers ON workers.id = machines.worker WHERE ended_at IS NULL AND provider = ?
 """
 _LATEST = """
-SELECT failed, ended_at, reason FROM machines
+SELECT failed, ended_at, reason, worker FROM machines
 WHERE ended_at IS NOT NULL AND provider = ? AND asked_at IS NOT NULL
 ORDER BY ended_at DESC LIMIT 20
 """
 
 
 class Failures(NamedTuple):
-    """How many machines in a row were of no use, when the last of them ended, and how."""
+    """How many machines in a row were of no use, when the last of them ended, and how.
+
+    One whose worker had come does not count if no failure was before it: spot machines are taken back.
+    """
 
     in_a_row: int = 0
     last: float = 0.0
@@ -107,6 +111,18 @@ def end(store: Store, machine: Machine, reason: str, failed: bool = False) -> No
         reap.take_back(store, machine.worker, "its machine has ended")
 
 
+def has_drawn(store: Store, machine: Machine) -> bool:
+    """Whether the worker of `machine` has done a task."""
+    return bool(
+        store.value(
+            "SELECT EXISTS"
+            " (SELECT 1 FROM tasks WHERE finished_at >= ? AND worker = ? AND state = 'succeeded')",
+            machine.created_at,
+            machine.worker,
+        )
+    )
+
+
 def serve(store: Store, token: str, worker: str) -> None:
     """Worker `worker` introduced itself with `token` (its id); nothing happens for tokens of others."""
     leaving = store.value(
@@ -145,5 +161,8 @@ def with_workers(store: Store, provider: str) -> tuple[dict[str, float], set[str
 def failures(store: Store, provider: str) -> Failures:
     """The machines that failed since the last one that did not, or at most the last 20."""
     latest: list[Any] = store.rows(_LATEST, provider)
-    count = next((place for place, (failed, *_) in enumerate(latest) if not failed), len(latest))
-    return Failures(count, *latest[0][1:]) if count else Failures()
+    row = list(itertools.takewhile(lambda machine: machine[0], latest))
+    if not row:
+        return Failures()
+    (_, last, reason, _), (*_, first_worker) = row[0], row[-1]
+    return Failures(len(row) - (first_worker is not None), last, reason)

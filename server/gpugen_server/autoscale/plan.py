@@ -21,6 +21,7 @@ from gpugen_server.autoscale.machine import Machine, Sighting
 
 VANISHED_AFTER = 60.0  # seconds a machine that was asked for may be missing from what the provider shows
 IDLE_MARGIN = 60.0  # seconds a worker has to leave by itself after its idle time
+_SILENT = "its worker was silent"
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -88,12 +89,13 @@ class Step(Struct, frozen=True):
     Attributes:
         kind: `ask` the provider (again) for a machine that was wished for; note that it was `asked`, for it
             is there; note that what was asked is `settled`, or that it is `up`; tell it to `leave`; note that
-            it has `ended`; remove a `stray`, which no row knows.
+            it has `ended`, or was `cut` off, which is a failure unless its worker had done something;
+            remove a `stray`, which no row knows.
         why: for people.
         failed: it ended without having been of use.
     """
 
-    kind: Literal["ask", "asked", "settled", "up", "leave", "ended", "stray"]
+    kind: Literal["ask", "asked", "settled", "up", "leave", "ended", "cut", "stray"]
     name: str
     why: str = ""
     failed: bool = False
@@ -176,15 +178,16 @@ def _about(rules: Rules, scene: Scene, machine: Machine) -> list[Step]:
 def _unseen(rules: Rules, scene: Scene, machine: Machine) -> list[Step]:
     """It was not asked for yet, is still to come, or is gone."""
     if machine.leaving:
-        return [_ended(machine, machine.leaving)]
+        return [_ended(rules, scene, machine, machine.leaving)]
     if machine.asked_at is None:
         if _late(rules, scene, machine):
-            return [_ended(machine, "nobody could be asked for it")]
+            return [_ended(rules, scene, machine, "nobody could be asked for it")]
         return [Step("ask", machine.name)]
     pending = machine.operation and not _late(rules, scene, machine)
     if pending or scene.now - machine.asked_at < VANISHED_AFTER:
         return []
-    return [_ended(machine, "it never came up" if machine.worker is None else "it was taken away")]
+    why = "it never came up" if machine.worker is None else "it was taken away"
+    return [_ended(rules, scene, machine, why)]
 
 
 def _over(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> list[Step]:
@@ -193,13 +196,22 @@ def _over(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> list[
         return [Step("ask", machine.name)]
     if machine.operation and not (seen.settled or seen.failed or _late(rules, scene, machine)):
         return []
-    return [_ended(machine, machine.leaving or seen.text or "it ended", seen.failed)]
+    return [_ended(rules, scene, machine, machine.leaving or seen.text or "it ended", seen.failed)]
 
 
-def _ended(machine: Machine, why: str, failed: bool = False) -> Step:
+def _ended(rules: Rules, scene: Scene, machine: Machine, why: str, failed: bool = False) -> Step:
     """A machine that cost money and whose worker never came has failed, whoever ended it."""
     useless = machine.worker is None and machine.up_at is not None
-    return Step("ended", machine.name, why, failed=useless or (failed and not machine.leaving))
+    if useless or (failed and not machine.leaving):
+        return Step("ended", machine.name, why, failed=True)
+    return Step("cut" if _is_cut(rules, scene, machine) else "ended", machine.name, why)
+
+
+def _is_cut(rules: Rules, scene: Scene, machine: Machine) -> bool:
+    """Whether it ended before it can have been idle for its time: it crashed, hung or was taken away."""
+    if machine.worker is None or machine.leaving:
+        return machine.leaving.startswith(_SILENT)
+    return scene.now - machine.used_at < rules.idle
 
 
 def _why_leave(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> str:
@@ -212,7 +224,7 @@ def _why_leave(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> 
         late = _late(rules, scene, machine)
         return f"its worker did not show up within {rules.boot:g} s" if late else ""
     if scene.now - max(scene.heard.get(machine.id, 0.0), scene.since) > rules.silent:
-        return f"its worker was silent for {rules.silent:g} s"
+        return f"{_SILENT} for {rules.silent:g} s"
     idle_since = max(machine.used_at, scene.since)  # who finds no server finds no work
     if machine.id not in scene.busy and scene.now - idle_since > rules.window:
         return f"it was idle for {rules.idle:g} s"
@@ -230,7 +242,7 @@ def _surplus(rules: Rules, scene: Scene, found: Sequence[Step]) -> list[Step]:
 
     What was not needed within the window goes once it is idle; what is over the limit goes in any case.
     """
-    going = {step.name for step in found if step.kind in {"leave", "ended"}}
+    going = {step.name for step in found if step.kind in {"leave", "ended", "cut"}}
     there = [each for each in scene.machines if each.name in scene.sightings and each.name not in going]
     order = sorted(there, key=lambda machine: (machine.id in scene.busy, machine.used_at, machine.id))
     over = len(there) - rules.max_workers

@@ -139,14 +139,24 @@ def test_a_machine_that_cost_money_and_never_had_a_worker_has_failed():
     assert _steps(useless, seen={useless.name: ENDED}) == [
         Step("ended", useless.name, "it was stopped", failed=True)
     ]
-    useful = _machine()
+    useful = _machine(busy_at=NOW - 601)
     assert _steps(useful, seen={useful.name: ENDED}) == [Step("ended", useful.name, "it was stopped")]
     asked_to = _machine(worker=None, leaving="it did not show up")
     assert _steps(asked_to, seen={}) == [Step("ended", asked_to.name, "it did not show up", failed=True)]
 
 
 def test_one_that_was_taken_away_is_over_whatever_its_worker_did():
-    assert _steps(_machine(), seen={}) == [Step("ended", "gpugen-a", "it was taken away")]
+    assert _steps(_machine(busy_at=NOW - 601), seen={}) == [Step("ended", "gpugen-a", "it was taken away")]
+
+
+def test_one_that_ended_before_it_was_idle_for_its_time_or_fell_silent_was_cut_off():
+    assert _steps(_machine(), seen={}) == [Step("cut", "gpugen-a", "it was taken away")]
+    assert _steps(_machine(), seen={"gpugen-a": ENDED}) == [Step("cut", "gpugen-a", "it was stopped")]
+    (silent,) = _steps(_machine(), heard={"a": NOW - 200})
+    left = _machine(leaving=silent.why)
+    assert _steps(left, seen={}) == [Step("cut", "gpugen-a", "its worker was silent for 180 s")]
+    needless = _machine(leaving="fewer workers are needed")
+    assert _kinds(needless, seen={}) == [("ended", "gpugen-a")]
 
 
 def test_a_worker_that_does_not_show_up_costs_its_machine():

@@ -126,7 +126,8 @@ def test_the_pauses_grow_even_over_restarts_and_a_useful_worker_resets_them(prov
         queue.database.call(lambda store: store.change("DELETE FROM duties"))
         _reconcile(scaler)
         if useful:
-            _arrive(queue, provider)
+            queue.claim(_arrive(queue, provider))
+            queue.database.call(lambda store: store.change(_DONE, store.now))
             provider.end("idle", failed=False)
         else:
             provider.end()
@@ -135,8 +136,11 @@ def test_the_pauses_grow_even_over_restarts_and_a_useful_worker_resets_them(prov
 
     assert [fail() for _ in range(7)] == ["2 s.", "4 s.", "8 s.", "16 s.", "32 s.", "60 s.", "60 s."]
     fail(useful=True)
-    provider.end("idle", failed=False)
+    task = queue.submit()
     assert fail() == "2 s."
+
+
+_DONE = "UPDATE tasks SET state = 'succeeded', finished_at = ?"
 
 
 def test_what_a_worker_held_that_died_goes_to_the_next_one(scaler, provider, queue):

@@ -19,7 +19,7 @@ def is_stopped(status: str) -> bool:
 def sighting(status: str, outcome: Sighting | None) -> Sighting:
     """An instance with `status`; `outcome` says how the operation stands that was to bring it, if one was."""
     state = _state(status)
-    text = "Google has stopped it." if state == "ended" else ""
+    text = "The machine has stopped, or was stopped." if state == "ended" else ""
     if outcome is None:
         return Sighting(state=state, text=text)
     return Sighting(state=state, settled=outcome.settled, text=outcome.text or text, failed=outcome.failed)

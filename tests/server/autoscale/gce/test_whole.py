@@ -262,6 +262,20 @@ def test_a_worker_that_never_comes_costs_one_boot_and_then_a_pause_that_grows(wo
     assert cloud.calls["insert"] - started <= 4
 
 
+@pytest.mark.parametrize("claims", [False, True])
+def test_workers_that_come_and_die_before_they_did_a_task_cost_pauses_that_grow(world, cloud, claims):
+    tasks = [world.queue.submit() for _ in range(3)]
+    for _ in range(60):
+        for vm in world.tick(60):
+            worker = world.boot(vm)
+            if claims:
+                world.queue.claim(worker)
+            cloud.power_off(vm.name)
+    assert 3 <= cloud.calls["insert"] <= 7
+    text = world.queue.task(tasks[-1])[2]
+    assert text.startswith("The machine has stopped, or was stopped: its worker had done no task yet;")
+
+
 def test_a_machine_that_cannot_be_deleted_keeps_no_other_from_coming(world, cloud):
     world.configure(max_workers=2)
     world.queue.submit()
