@@ -117,9 +117,16 @@ class Catalogue:
         return min((self._until(offer, now) for offer in self.offers), default=now)
 
     def reasons(self, now: float) -> tuple[str, ...]:
-        """Why each kind of refusal stands, each said once."""
-        found = (self._reason(offer, now) for offer in self.offers)
-        return tuple(dict.fromkeys(text for text in found if text))
+        """Why each refusal stands, each said once: after the zones it is about, unless it is about all."""
+        zones: dict[str, list[str]] = {}
+        for offer in self.offers:
+            if (text := self._reason(offer, now)) is not None:
+                zones.setdefault(text, []).append(offer.zone)
+        every = len(self.offers)
+        return tuple(
+            text if len(where) == every else f"{', '.join(dict.fromkeys(where))}: {text}"
+            for text, where in zones.items()
+        )
 
     def _marks(self, offer: Offer) -> list[tuple[float, str]]:
         keys = ((offer.zone, offer.kind), (offer.region, offer.kind), ("", None))

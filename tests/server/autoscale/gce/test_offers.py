@@ -38,6 +38,16 @@ def test_a_refusal_blocks_a_zone_a_region_or_everything_until_it_is_stale():
     assert catalogue.reasons(101.0) == ("no",)
 
 
+def test_reasons_name_the_zones_they_are_about():
+    catalogue = Catalogue(OFFERS[:3])
+    catalogue.avoid(OFFERS[0], _trouble("region", text="no quota."), 100.0)
+    catalogue.avoid(OFFERS[2], _trouble("zone", text="none left."), 100.0)
+    assert catalogue.reasons(101.0) == (
+        "us-central1-a, us-central1-b: no quota.",
+        "europe-west4-a: none left.",
+    )
+
+
 def test_another_kind_in_the_same_zone_may_still_be_had():
     catalogue = Catalogue(OFFERS[::3])
     catalogue.avoid(OFFERS[0], _trouble("zone"), 100.0)
