@@ -44,6 +44,7 @@ class Recruiter:
     async def serve(self, view: View, sightings: Mapping[str, Sighting]) -> float:
         """Ask for what is missing, and tell those who wait; gives seconds until there may be news."""
         view = await self._without_hopeless(view)
+        self._teller.quiet = _served(view)
         missing = self._missing(view.demand, view.machines)
         if not view.demand.work.waiting:
             self._teller.trouble = ""
@@ -143,7 +144,7 @@ class Recruiter:
 
     async def _tell(self, view: View, sightings: Mapping[str, Sighting]) -> None:
         staying = [machine for machine in view.machines if not machine.leaving]
-        if view.demand.others or any(machine.worker is not None for machine in staying):
+        if self._teller.quiet:
             await self._teller.line_up(self._ledger.live_after())
         elif staying:
             first = staying[0]
@@ -152,6 +153,12 @@ class Recruiter:
             await self._teller.starting(_starting(first.text, up=up), {"machine": first.name, "up": up})
         elif view.machines:
             await self._teller.waiting("The last machine is still going; the next one follows it.", {})
+
+
+def _served(view: View) -> bool:
+    """Whether somebody is there for what waits."""
+    ours = any(machine.worker is not None and not machine.leaving for machine in view.machines)
+    return ours or bool(view.demand.others)
 
 
 def _starting(where: str, *, up: bool) -> str:

@@ -17,6 +17,7 @@ class Teller:
 
     Attributes:
         trouble: why no machine comes; empty while nothing is wrong.
+        quiet: whether they have a worker to wait for, so that one more machine is no news for them.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -24,6 +25,7 @@ class Teller:
         self._told = True  # a server before this one may have told them something
         self._refusals: list[str] = []
         self.trouble = ""
+        self.quiet = False
 
     def refused(self, text: str) -> None:
         """Keep in mind that a machine did not come, for what is said of the next one."""
@@ -31,14 +33,18 @@ class Teller:
 
     async def starting(self, text: str, data: Mapping[str, Any]) -> None:
         """A machine comes."""
-        self._told = True
         self.trouble = ""
+        if self.quiet:
+            return
+        self._told = True
         said = f"{text}. Before: {self._refusals[-1]}" if self._refusals else text
         await self._ledger.change(tell_waiting, None, "starting", said, self._with_refusals(data))
 
     async def waiting(self, text: str, data: Mapping[str, Any]) -> None:
         """None comes for now."""
         self.trouble = text
+        if self.quiet:
+            return
         await self._ledger.database.run(tell_waiting, None, "queued", text, self._with_refusals(data))
 
     async def line_up(self, live_after: float) -> None:

@@ -101,6 +101,22 @@ def test_more_tasks_never_start_more_workers_than_allowed(queue, provider):
     assert len(provider.started) == 2
 
 
+def test_who_has_a_worker_to_wait_for_hears_nothing_of_one_more_machine(queue, provider):
+    scaler = _scaler(queue, provider, max_workers=2)
+    first = queue.submit()
+    _reconcile(scaler)
+    queue.claim(_arrive(queue, provider))
+    _reconcile(scaler)
+    second = queue.submit()
+    _reconcile(scaler)
+    assert len(provider.started) == 2
+    provider.end()
+    _reconcile(scaler)
+    assert "it crashed; trying again" in scaler.describe()
+    assert (queue.task(first)[0], queue.task(second)[1]) == ("running", "queued")
+    assert [event["type"] for event in queue.events(second)].count("phase") == 1  # of the submit
+
+
 def test_a_worker_that_ends_at_once_is_not_started_again_at_once_and_the_tasks_say_why(
     scaler, provider, queue
 ):
