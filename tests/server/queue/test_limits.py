@@ -17,6 +17,17 @@ def test_a_user_may_have_so_many_tasks_waiting_and_others_may_too(queue):
     assert queue.try_submit("ann", limits=limits)[1]
 
 
+def test_tasks_that_have_left_the_queue_count_no_more_once_the_cap_seems_reached(queue):
+    limits = Limits(per_user=3)
+    for _ in range(3):
+        queue.try_submit("ann", limits=limits)
+        queue.claim(queue.new_worker())
+    for _ in range(3):
+        assert queue.try_submit("ann", limits=limits)[1]
+    with pytest.raises(TooManyTasks):
+        queue.try_submit("ann", limits=limits)
+
+
 def test_all_users_together_may_have_so_many(queue):
     limits = Limits(total=3)
     for user in ("ann", "bob", "cid"):
