@@ -243,7 +243,8 @@ def _surplus(rules: Rules, scene: Scene, found: Sequence[Step]) -> list[Step]:
     What was not needed within the window goes once it is idle; what is over the limit goes in any case.
     """
     going = {step.name for step in found if step.kind in {"leave", "ended", "cut"}}
-    there = [each for each in scene.machines if each.name in scene.sightings and each.name not in going]
+    shown = {name for name, seen in scene.sightings.items() if seen.state != "ended"} - going
+    there = [each for each in scene.machines if each.name in shown]
     order = sorted(there, key=lambda machine: (machine.id in scene.busy, machine.used_at, machine.id))
     over = len(there) - rules.max_workers
     needless = len(there) - max(scene.wanted, 0)

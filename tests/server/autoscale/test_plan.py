@@ -1,6 +1,10 @@
 """Tests of the autoscaler's policy: one moment in, single steps out."""
 
+from collections import Counter
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gpugen_server.autoscale.machine import Machine, Sighting
 from gpugen_server.autoscale.plan import (
@@ -207,3 +211,69 @@ def test_what_was_not_needed_within_the_window_goes_once_it_is_idle():
     rules = Rules(max_workers=5)
     assert _kinds(busy, idle, new, rules=rules, busy={"a"}, wanted=1) == [("leave", "gpugen-b")]
     assert _kinds(busy, idle, new, rules=rules, busy={"a"}, wanted=3) == []
+
+
+AGES = st.sampled_from([None, 1, 100, 1_000, 10_000])
+SEEN = st.sampled_from(
+    [
+        None,
+        *(
+            Sighting(state=state, settled=settled, failed=failed)
+            for state in ("starting", "running", "ended")
+            for settled in (True, False)
+            for failed in (True, False)
+        ),
+    ]
+)
+MACHINES = st.tuples(
+    AGES,
+    AGES,
+    AGES,
+    st.sampled_from(["", "op"]),
+    st.sampled_from([None, "w"]),
+    st.sampled_from(["", "go"]),
+    SEEN,
+)
+
+
+def _ago(age):
+    return None if age is None else NOW - age
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(MACHINES, max_size=5), st.integers(0, 3), st.integers(1, 3), AGES, st.integers(0, 5))
+def test_whatever_there_is_each_machine_has_one_fate_and_too_many_never_stay(
+    drawn, wanted, most, since, number_busy
+):
+    machines, sightings = [], {}
+    for place, (asked, up, busy_at, operation, worker, leaving, seen) in enumerate(drawn):
+        times = {"asked_at": _ago(asked), "up_at": _ago(up), "busy_at": _ago(busy_at)}
+        rest = {"operation": operation, "worker": worker, "leaving": leaving}
+        machines.append(Machine(str(place), f"m{place}", created_at=NOW - 20_000, **times, **rest))
+        if seen is not None:
+            sightings[f"m{place}"] = seen
+    rules = Rules(max_workers=most)
+    busy = {machine.id for machine in machines[:number_busy] if machine.worker}
+    heard = {machine.id: NOW - 10 for machine in machines if machine.worker}
+    scene = Scene(
+        now=NOW,
+        since=_ago(since) or 0.0,
+        machines=machines,
+        sightings=sightings,
+        heard=heard,
+        busy=busy,
+        wanted=wanted,
+    )
+    found = steps(rules, scene)
+    fates = Counter(step.name for step in found if step.kind in {"ask", "leave", "ended"})
+    assert all(count == 1 for count in fates.values())
+    over = {step.name for step in found if step.kind in {"leave", "ended"}}
+    staying = [each for each in sightings if sightings[each].state != "ended" and each not in over]
+    assert len(staying) <= most
+    assert {machine.name for machine in machines if machine.leaving and machine.name in sightings} <= over | {
+        machine.name for machine in machines if machine.operation
+    }
+    present = [
+        machine for machine in machines if machine.name not in {s.name for s in found if s.kind == "ended"}
+    ]
+    assert len(present) + missing(wanted, rules, present) <= max(most, len(present))
