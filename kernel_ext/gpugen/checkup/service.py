@@ -90,6 +90,9 @@ def workers(environ: Environ) -> Finding:
             f"{worker.name} ({worker.device or 'device unknown'}, {worker.state})" for worker in present
         )
         return ok("workers", text)
+    coming = [machine for machine in found.machines if machine.worker is None]
+    if coming:
+        return ok("workers", f"none yet; a machine is on its way: {coming[0].text}")
     if found.autoscaler != "none":
         return ok("workers", f"none now; the autoscaler ({found.autoscaler}) starts one when a task waits")
     return warn("workers", "none, and the server starts none by itself", "Run `gpugen worker --url URL`.")
