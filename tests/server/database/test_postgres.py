@@ -298,7 +298,7 @@ def _fill(url):
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER TABLE events ALTER body SET STORAGE PLAIN")
         connection.execute(rows, (10, 200))  # so that the page in use is full
-        for size, count in ((8000, 500), (8000, 1), (10, 1)):  # one row of 8,000 bytes fills a page
+        for size, count in ((8000, 500), (8000, 1), (10, 100), (10, 1)):  # 8,000 bytes fill a page
             with pytest.raises(psycopg.Error, match="could not extend file"):
                 while True:
                     connection.execute(rows, (size, count))
