@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from gpugen_server.autoscale.gce.trouble import Refusal, is_stock_out
@@ -38,7 +39,9 @@ def in_our_words() -> Iterator[None]:
     except GoogleAPICallError as error:
         refusal = _refusal(error)
         if refusal.status >= 500 and not is_stock_out(refusal.code):
-            raise Unclear(f"{refusal.status} {refusal.message}") from None
+            raise Unclear(f"{refusal.status} {refusal.message.rstrip('.')}") from None
+        if refusal.status == HTTPStatus.PRECONDITION_FAILED:  # another one was faster: look, then ask anew
+            raise Unclear(refusal.message.rstrip(".")) from None
         raise Refused(refusal) from None
     except (RetryError, RequestException, GoogleAuthError, OSError) as error:
         raise Unclear(str(error) or type(error).__name__) from None

@@ -117,7 +117,8 @@ class GceProvider:
                 there |= {machine.name: found} if found is not None else {}
         seen = {name: sighting(each.status, outcomes.get(name)) for name, each in there.items()}
         ended = [each for name, each in there.items() if seen[name].state == "ended"]
-        await self._clear_away(ended, {each.name for each in machines})
+        useless = {each.name for each in machines if each.worker is None and each.up_at is not None}
+        await self._clear_away(ended, {each.name for each in machines} - useless, useless)
         self._told = {name: at for name, at in self._told.items() if name in there}
         gone = [each.name for each in machines if each.name not in there and each.asked_at is not None]
         settled = (name for name in gone if name not in outcomes or outcomes[name].settled)
@@ -190,8 +191,8 @@ class GceProvider:
         offer = self._offer(machine)
         try:
             progress = await self._call(self._cloud.operation, machine.operation, offer.zone)
-        except Refused:
-            return Sighting(state="starting", settled=True)  # forgotten after a while: the list decides
+        except Refused as refused:  # forgotten after a while: then the list decides
+            return Sighting(state="starting", settled=_is_gone(refused))
         except Unclear as unclear:
             raise ProviderAway(f"{self.place}: {unclear}.") from None
         if not progress.refusals:
@@ -200,14 +201,26 @@ class GceProvider:
         self._catalogue.avoid(offer, trouble, self._clock())
         return Sighting(state="starting", settled=True, text=f"{offer}: {trouble.text}", failed=True)
 
-    async def _clear_away(self, ended: Sequence[Instance], known: set[str]) -> None:
-        """A stopped machine costs its disk: delete it, unless it is kept for that very disk."""
+    async def _clear_away(self, ended: Sequence[Instance], known: set[str], useless: set[str]) -> None:
+        """A stopped machine costs its disk: delete it, unless it is kept for that very disk.
+
+        A disk with which no worker came up would only bring the same again.
+        """
         idle = [each for each in ended if each.name not in known]
-        kept = [each for each in idle if is_stopped(each.status)][: self._terms.limits.keep]
+        good = [each for each in idle if is_stopped(each.status) and each.name not in useless]
+        kept = good[: self._terms.limits.keep]
         self._stopped = {each.name: each for each in kept}
         for instance in idle:
             if instance.name not in self._stopped and not self._was_told(instance.name):
-                await self._delete(instance)
+                await self._sweep(instance)
+
+    async def _sweep(self, instance: Instance) -> None:
+        """Delete what has ended; should that fail it costs a disk, and is no reason for others to wait."""
+        try:
+            await self._delete(instance)
+        except ProviderAway as away:
+            self._told[instance.name] = self._clock()
+            log.warning("a machine that has ended could not be deleted", machine=instance.name, why=str(away))
 
     async def _delete(self, instance: Instance) -> None:
         await self._quietly(self._cloud.delete, instance.name, instance.zone)

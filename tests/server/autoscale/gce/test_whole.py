@@ -276,6 +276,59 @@ def test_workers_that_come_and_die_before_they_did_a_task_cost_pauses_that_grow(
     assert text.startswith("The machine has stopped, or was stopped: its worker had done no task yet;")
 
 
+def test_a_machine_that_ended_and_cannot_be_deleted_keeps_no_other_from_coming(world, cloud):
+    world.queue.submit()
+    (vm,) = world.tick()
+    world.work(world.boot(vm))
+    cloud.power_off(vm.name)
+    world.tick(5)
+    cloud.fail(
+        "delete", status=400, reason="invalid", message="Resource cannot be deleted if it's protected."
+    )
+    world.queue.submit()
+    assert world.tick(5) != [vm]
+    assert len(world.running) == 1
+    assert vm.status == "TERMINATED"
+
+
+def test_a_disk_with_which_no_worker_came_up_is_not_kept(world, cloud):
+    world.configure(gce_keep_stopped=True)
+    world.queue.submit()
+    (vm,) = world.tick()
+    world.tick(5)
+    cloud.power_off(vm.name)
+    world.tick(5, times=2)
+    assert cloud.vms == {}
+
+
+def test_metadata_that_somebody_changed_at_the_same_moment_are_read_and_written_anew(world, cloud):
+    world.configure(gce_keep_stopped=True)
+    world.queue.submit()
+    (vm,) = world.tick()
+    world.work(world.boot(vm))
+    cloud.power_off(vm.name)
+    world.tick(5, times=2)
+    changed = "Supplied fingerprint does not match current metadata fingerprint."
+    cloud.fail("setMetadata", status=412, reason="conditionNotMet", message=changed)
+    task = world.queue.submit()
+    world.tick(5)
+    assert "Supplied fingerprint does not match" in world.queue.task(task)[2]
+    assert world.tick(5) == [vm]
+    assert world.work(world.boot(vm))
+
+
+def test_an_operation_that_may_not_be_looked_at_now_is_not_taken_for_a_forgotten_one(world, cloud):
+    cloud.seconds = 20
+    world.queue.submit()
+    (vm,) = world.tick()
+    del cloud.vms[vm.name]  # it is in no list yet
+    cloud.fail("operation", status=429, reason="rateLimitExceeded", message="Slow down.")
+    world.tick(5)
+    cloud.vms[vm.name] = vm
+    assert world.tick(20) == [vm]
+    assert cloud.calls["insert"] == 1
+
+
 def test_a_machine_that_cannot_be_deleted_keeps_no_other_from_coming(world, cloud):
     world.configure(max_workers=2)
     world.queue.submit()
