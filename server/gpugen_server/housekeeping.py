@@ -1,4 +1,4 @@
-"""What a server does now and then for expired leases, old tasks and useless files; one of several for all."""
+"""What a server does now and then for expired leases and all that is too old; one of several for all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from gpugen_server.autoscale import machines
 from gpugen_server.complaints import Complaints
 from gpugen_server.database import Database, Store
 from gpugen_server.images import accept
@@ -75,6 +76,8 @@ class Housekeeping:
             await self._services.drop(files)
         if await self._database.run(self._duty.take):
             await self._services.drop(await self._database.run(trash.left))
+            settings = self._settings
+            await self._database.run(machines.write_off, settings.autoscaler, settings.gce_max_run)
 
     async def _sweep(self) -> None:
         """Remove the files of images that a server killed in between has written but not accepted."""

@@ -17,6 +17,7 @@ from gpugen_server.queue import ids, reap, workers
 
 KEPT_SECONDS = 90 * 86400.0  # for which a machine that ended is still known, for its costs
 _BUSY_NOTED = 10.0  # seconds between two notes that a machine is of use
+_SILENT_SECONDS = 600.0  # after which a worker whose machine nobody looks after is gone
 _COLUMNS = ", ".join(Machine._fields)
 _INTEND = """
 INSERT INTO machines
@@ -35,6 +36,10 @@ _LATEST = """
 SELECT failed, ended_at, reason, worker FROM machines
 WHERE ended_at IS NOT NULL AND provider = ? AND asked_at IS NOT NULL
 ORDER BY ended_at DESC LIMIT 20
+"""
+_FORSAKEN = """
+SELECT id, created_at FROM machines WHERE ended_at IS NULL AND provider != ? AND created_at < ?
+AND NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = machines.worker AND seen_at > ?)
 """
 
 
@@ -109,6 +114,22 @@ def end(store: Store, machine: Machine, reason: str, failed: bool = False) -> No
     if machine.worker is not None:
         store.change("UPDATE workers SET seen_at = 0 WHERE id = ?", machine.worker)
         reap.take_back(store, machine.worker, "its machine has ended")
+
+
+def write_off(store: Store, looked_after: str, longest: float) -> None:
+    """End the rows of other providers than `looked_after` that are older than `longest` seconds and silent.
+
+    Nobody looks after them since the server was given another provider; the cloud has ended them by then.
+    """
+    gone = store.rows(_FORSAKEN, looked_after, store.now - longest, store.now - _SILENT_SECONDS)
+    for id, created_at in gone:
+        store.change(
+            "UPDATE machines SET ended_at = ?, reason = ?, operation = '' WHERE id = ?",
+            created_at + longest,
+            "nobody looked after it any more",
+            id,
+        )
+        store.change("DELETE FROM tokens WHERE machine = ?", id)
 
 
 def has_drawn(store: Store, machine: Machine) -> bool:

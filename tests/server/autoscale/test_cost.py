@@ -43,6 +43,15 @@ def test_only_what_ran_today_counts(queue, ledger):
     assert _today(queue) == pytest.approx(4.5)
 
 
+def test_a_machine_that_nobody_looks_after_any_more_is_not_counted_for_ever(queue, ledger):
+    ledger(1.0, up=-9)  # made now, by its row
+    queue.database.engine.now = lambda: MIDNIGHT + 9 * HOUR
+    for looked_after, ended in (("gce", None), ("local", MIDNIGHT + 8 * HOUR)):
+        queue.database.call(machines.write_off, looked_after, 6 * HOUR)
+        assert queue.row("SELECT ended_at FROM machines") == (ended,)
+    assert _today(queue) == pytest.approx(8.0)
+
+
 def test_a_task_costs_its_share_of_the_day(queue, ledger):
     assert queue.database.call(cost.summary, None).per_task is None
     ledger(3.0, up=1, worker="paid")
