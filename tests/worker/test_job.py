@@ -49,6 +49,20 @@ def work(scripted: ScriptedServer) -> Callable[..., Attempt]:
     return work
 
 
+def test_a_server_that_has_no_time_for_a_worker_yet_is_waited_for(
+    scripted: ScriptedServer, work: Callable[..., Attempt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, refusals = scripted.session, [errors.TooManyRequests(retry_after=0.01) for _ in range(2)]
+
+    def session(body: bytes, token: str) -> object:
+        if refusals:
+            raise refusals.pop()
+        return taken(body, token)
+
+    monkeypatch.setattr(scripted, "session", session)
+    assert isinstance(work(Scripted(), n=1).ended, Completion)
+
+
 def test_a_drawing_that_failed_is_told_with_its_code_and_hint(work: Callable[..., Attempt]) -> None:
     error = DrawingFailed("out_of_memory", "Too large.", hint="Smaller.", retryable=True)
     attempt = work(Scripted(error), n=2)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from gpugen_protocol.errors import GpugenError, describe
-from gpugen_protocol.worker import ClaimRequest, Lease
+from gpugen_protocol.errors import GpugenError, TooManyRequests, Unavailable, describe
+from gpugen_protocol.worker import ClaimRequest, Lease, Session
 from gpugen_worker.backoff import Backoff
 from gpugen_worker.generator import Generator
 from gpugen_worker.job import Job
@@ -59,8 +59,7 @@ class Loop:
         """
         keeper = Keeper(self._session, self._stop, self._patience)
         try:
-            with self._stop.idle():
-                self._open()
+            self._open()
             self._work(Job(self._session, keeper, self._generator))
         except Stopped:
             log.info("Told to stop")
@@ -69,10 +68,19 @@ class Loop:
             keeper.close()
 
     def _open(self) -> None:
-        terms = self._session.open()
+        terms = self._introduce()
         if self._idle_exit is None:
             self._idle_exit = terms.idle_seconds
         log.info("Worker %s serves %s", terms.worker_id, ", ".join(self._generator.models) or "no model")
+
+    def _introduce(self) -> Session:
+        """Open the session. A server that answers and only has no time for it is waited for."""
+        while True:
+            try:
+                with self._stop.idle():
+                    return self._session.open()
+            except (TooManyRequests, Unavailable) as error:
+                self._wait_for_server(error)
 
     def _work(self, job: Job) -> None:
         self._busy_until = time.monotonic()

@@ -103,7 +103,7 @@ class Services:
             TooManyRequests: every worker costs a row that each submit and each list of workers reads.
         """
         if wait := self.sessions.take(token):
-            raise TooManyRequests("Too many workers come with this token at once.", retry_after=wait)
+            raise TooManyRequests("Too many workers come with this token at once.", retry_after=wait + 5.0)
 
     def enter(self) -> None:
         """A request is being answered."""
