@@ -53,6 +53,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str], ready_file: Path |
     settings = settings_module.read(_private(flags) if flags.get("private") else flags, environ)
     if settings.autoscaler == "gce":
         gce.check(settings)
+        gce.check_models(settings, registry.read(environ).models)
     os.umask(0o077)
     log.configure(settings.log_format)
     if settings.private:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.util import find_spec
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gpugen_protocol.errors import Misconfigured, MissingExtra
 from gpugen_server.autoscale import prices
@@ -15,7 +15,10 @@ from gpugen_server.autoscale.gce.offers import Catalogue, read_offers
 from gpugen_server.autoscale.gce.provider import GceProvider, Terms
 from gpugen_server.settings import Settings
 
-SHORTEST_RUN = 300.0  # seconds; less than a boot takes would be of no use
+_BOUNDS = {  # seconds; less than a boot takes would be of no use, and more than 120 days the cloud refuses
+    "gce_max_run": (300.0, 120 * 86400.0),
+    "gce_boot": (60.0, 86400.0),
+}
 _TEMPLATE = re.compile(r"(projects/[^/]+/global/instanceTemplates/)?[a-z][a-z0-9-]*")
 _PRIVATE = (".local", ".internal", ".localdomain", ".lan", ".home.arpa")
 
@@ -35,7 +38,7 @@ def make(settings: Settings, clock: Callable[[], float]) -> GceProvider:
     )
     terms = Terms(
         limits=limits,
-        url=settings.public_url,
+        url=settings.public_url.rstrip("/"),  # the machine's own script puts paths behind it
         idle_exit=settings.idle_exit,
         models=settings.gce_models,
     )
@@ -63,14 +66,29 @@ def check(settings: Settings) -> None:
             f"GPUGEN_GCE_TEMPLATE {settings.gce_template!r} is not an instance template.",
             hint="Write its name, or projects/PROJECT/global/instanceTemplates/NAME.",
         )
-    if settings.gce_max_run < SHORTEST_RUN:
-        raise Misconfigured(
-            f"gce_max_run is {settings.gce_max_run:g}, but must be at least {SHORTEST_RUN:g}."
-        )
+    for name, (least, most) in _BOUNDS.items():
+        if not least <= getattr(settings, name) <= most:
+            raise Misconfigured(
+                f"{name} is {getattr(settings, name):g}, but must be between {least:.0f} and {most:.0f} s."
+            )
     if not _has_library():
         raise MissingExtra(
             "The autoscaler gce needs google-cloud-compute.", hint="Run: pip install 'gpugen[gcp]'"
         )
+
+
+def check_models(settings: Settings, known: Collection[str]) -> None:
+    """Machines for models that nobody can ask for would boot, find nothing to do, and cost money.
+
+    Raises:
+        Misconfigured: `gce_models` names one that is not among the `known`.
+    """
+    for name in filter(None, (name.strip() for name in settings.gce_models.split(","))):
+        if name not in known:
+            raise Misconfigured(
+                f"GPUGEN_GCE_MODELS names {name!r}, which is no model of the registry.",
+                hint=f"It knows {', '.join(sorted(known))}.",
+            )
 
 
 def label(url: str) -> str:
@@ -92,7 +110,12 @@ def _has_library() -> bool:
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
+    parts = _split(url)
+    if parts.username or parts.query or parts.fragment:
+        raise Misconfigured(
+            "GPUGEN_PUBLIC_URL holds more than an address.",
+            hint="Write https://name, and nothing secret in it.",
+        )
     if parts.scheme != "https" or not parts.hostname:
         raise Misconfigured(
             "The autoscaler gce needs a GPUGEN_PUBLIC_URL that its machines can reach over https"
@@ -105,6 +128,17 @@ def _check_url(url: str) -> None:
             f"GPUGEN_PUBLIC_URL {url} is an address that no machine in the cloud can reach.",
             hint="Give one that is known to everybody.",
         )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
+    except ValueError as error:
+        raise Misconfigured(
+            f"GPUGEN_PUBLIC_URL {url} is no address: {error}.", hint="Write https://gpugen.example.org."
+        ) from None
+    return parts
 
 
 def _is_private(host: str) -> bool:

@@ -42,6 +42,9 @@ def test_what_is_complete_is_taken(tmp_path):
         ("https://[::1]", "no machine in the cloud can reach"),
         ("https://studio", "no machine in the cloud can reach"),
         ("https://studio.local", "no machine in the cloud can reach"),
+        ("https://[fe80", "is no address: Invalid IPv6 URL"),
+        ("https://gpugen.example.org:99999", "is no address: Port out of range"),
+        ("https://ann:secret@gpugen.example.org", "holds more than an address"),
     ],
 )
 def test_an_address_that_no_machine_can_reach_is_refused(url, words):
@@ -60,11 +63,27 @@ def test_what_is_missing_is_named(name):
         ({"gce_zones": " , "}, "names no zone"),
         ({"gce_machines": "a b"}, "'a b' is not a kind of machine"),
         ({"gce_template": "https://x"}, "is not an instance template"),
-        ({"gce_max_run": 10.0}, "at least 300"),
+        ({"gce_max_run": 10.0}, "between 300 and 10368000"),
+        ({"gce_boot": 0.0}, "between 60 and 86400"),
     ],
 )
 def test_what_cannot_be_is_named(changes, words):
     assert words in _refusal(**changes)
+
+
+def test_a_model_that_machines_are_to_serve_and_nobody_knows_is_named():
+    setup.check_models(GOOD, ["emoji"])
+    settings = msgspec.structs.replace(GOOD, gce_models="emoji, sdlx")
+    setup.check_models(settings, ["emoji", "sdlx"])
+    with pytest.raises(Misconfigured, match="names 'sdlx', which is no model") as refused:
+        setup.check_models(settings, ["sdxl", "emoji"])
+    assert refused.value.hint == "It knows emoji, sdxl."
+
+
+def test_a_slash_behind_the_address_does_not_reach_the_machines(tmp_path):
+    provider = setup.make(msgspec.structs.replace(GOOD, data_dir=str(tmp_path)), lambda: 0.0)
+    assert provider._terms.url == "https://gpugen.example.org:8443"
+    asyncio.run(provider.close())
 
 
 def test_without_googles_library_the_install_is_named(monkeypatch):
