@@ -34,12 +34,14 @@ WHERE state = 'running' GROUP BY model, width, height ORDER BY 5 DESC
 """
 # With `lock_free` each: a task that is just being claimed or canceled needs to be told nothing.
 _STARTING = """
-SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND phase = 'starting'
+SELECT num, id, owner, model FROM tasks WHERE state = 'queued' AND (phase = 'starting' OR phase_text = ?)
 ORDER BY place, num LIMIT ?
 """
 _LINE_UP = """
 UPDATE tasks SET phase = 'queued', phase_text = ''
-WHERE num IN (SELECT num FROM tasks WHERE state = 'queued' AND phase = 'starting'{lock})
+WHERE num IN (
+  SELECT num FROM tasks WHERE state = 'queued' AND (phase = 'starting' OR phase_text = ?){lock}
+)
 """
 _HEAD = "SELECT num, id, owner FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?"
 _QUEUED = "SELECT num, id, owner, model FROM tasks WHERE state = 'queued'"
@@ -114,10 +116,10 @@ def _useful(others: list[LiveWorker], models: set[str]) -> int:
     return sum(not models or any(map(worker.serves, models)) for worker in others)
 
 
-def line_up(store: Store, live_after: float) -> None:
-    """The worker is there: those who were told that it starts now wait for their turn."""
-    told = store.rows(_STARTING + store.lock_free, TOLD)
-    store.change(_LINE_UP.format(lock=store.lock_free))
+def line_up(store: Store, live_after: float, last_words: str = "-") -> None:
+    """The worker is there: those who were told that it starts, or `last_words`, now wait for their turn."""
+    told = store.rows(_STARTING + store.lock_free, last_words, TOLD)
+    store.change(_LINE_UP.format(lock=store.lock_free), last_words)
     for _, task, *_ in told:
         waiting.tell(store, task, live_after)
 

@@ -23,6 +23,7 @@ class Teller:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._told = True  # a server before this one may have told them something
+        self._last_words = "-"  # no task says so
         self._refusals: list[str] = []
         self.trouble = ""
         self.quiet = False
@@ -45,6 +46,7 @@ class Teller:
         self.trouble = text
         if self.quiet:
             return
+        self._told, self._last_words = True, text
         await self._ledger.database.run(tell_waiting, None, "queued", text, self._with_refusals(data))
 
     async def line_up(self, live_after: float) -> None:
@@ -53,7 +55,7 @@ class Teller:
         self.trouble = ""
         if self._told:
             self._told = False
-            await self._ledger.change(demand.line_up, live_after)
+            await self._ledger.change(demand.line_up, live_after, self._last_words)
 
     def _with_refusals(self, data: Mapping[str, Any]) -> dict[str, Any]:
         return {**data, "refused": list(self._refusals)} if self._refusals else dict(data)

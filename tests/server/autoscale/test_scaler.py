@@ -246,6 +246,19 @@ def test_what_was_refused_is_said_with_the_next_try(scaler, provider, queue):
     assert last["data"]["refused"] == ["zone a: stock-out", "zone b: stock-out"]
 
 
+def test_when_somebody_else_comes_nobody_is_left_with_the_news_that_no_machine_does(queue):
+    provider = Pretended(hourly=1.0)
+    scaler = _scaler(queue, provider)
+    task = queue.submit()
+    _reconcile(scaler)
+    provider.end()
+    _reconcile(scaler, 2)
+    assert "trying again" in queue.task(task)[2]
+    queue.worker("ann")
+    _reconcile(scaler)
+    assert queue.task(task) == ("queued", "queued", "next in line")
+
+
 def test_a_provider_that_does_not_answer_is_asked_again_and_nothing_is_thought_to_be_gone(
     scaler, provider, queue
 ):

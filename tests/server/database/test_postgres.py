@@ -227,7 +227,7 @@ def test_two_upgrades_at_once_take_every_step_once(postgres):
 def test_a_full_disk_refuses_what_writes_lets_read_and_heals_without_a_restart(
     make_server, postgres, postgres_url, png
 ):
-    server = make_server(database_url=postgres_url)
+    server = make_server(database_url=postgres_url, lease_seconds=3600)  # filling a disk may take minutes
     tasks, worker = server.tasks(), server.worker()
     before = tasks.submit(CAT)
     (lease,) = worker.claim(NOW)
