@@ -153,7 +153,7 @@ class Bus:
         for name, fields in _entries(found):
             self._last = name
             for few in _in_portions(self._unpack(fields), len(self._hub)):
-                self._hub.deliver(few)
+                self._hub.hear(few)
                 await asyncio.sleep(0)
         await asyncio.sleep(_PAUSE)
 

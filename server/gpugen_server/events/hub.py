@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.watcher import Watcher
@@ -17,8 +17,8 @@ class Hub:
     """Who watches what.
 
     Args:
-        on_queued: called when a task became ready for a worker, wherever that happened.
-        on_numbered: called with a task's id when anything numbered happened to it, wherever.
+        on_queued: called when a task became ready for a worker at another process.
+        on_numbered: called with a task's id when anything numbered happened to it there.
     """
 
     def __init__(
@@ -81,13 +81,18 @@ class Hub:
         """The tasks that somebody in this process follows by name."""
         return list(self._by_task)
 
-    def deliver(self, entries: Iterable[Entry]) -> None:
-        """Hand entries to whoever watches their tasks."""
+    def hear(self, entries: Sequence[Entry]) -> None:
+        """Take in what happened at another process."""
         for entry in entries:
             if entry.state == "queued":
                 self._on_queued()
             if entry.seq:
                 self._on_numbered(entry.task)
+        self.deliver(entries)
+
+    def deliver(self, entries: Iterable[Entry]) -> None:
+        """Hand entries to whoever watches their tasks."""
+        for entry in entries:
             for watcher in self._watching(entry.task):
                 if watcher.owner in (None, entry.user):
                     watcher.offer(entry)
