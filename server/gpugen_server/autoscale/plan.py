@@ -21,7 +21,7 @@ from gpugen_server.autoscale.machine import Machine, Sighting
 
 VANISHED_AFTER = 60.0  # seconds a machine that was asked for may be missing from what the provider shows
 IDLE_MARGIN = 60.0  # seconds a worker has to leave by itself after its idle time
-_SILENT = "its worker was silent"
+_SILENT = "the machine's worker was silent"
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -222,7 +222,7 @@ def _why_leave(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> 
         return seen.text or "it failed"
     if machine.worker is None:
         late = _late(rules, scene, machine)
-        return f"its worker did not show up within {rules.boot:g} s" if late else ""
+        return f"the machine's worker did not show up within {rules.boot:g} s" if late else ""
     if scene.now - max(scene.heard.get(machine.id, 0.0), scene.since) > rules.silent:
         return f"{_SILENT} for {rules.silent:g} s"
     idle_since = max(machine.used_at, scene.since)  # who finds no server finds no work

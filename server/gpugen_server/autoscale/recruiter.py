@@ -117,7 +117,7 @@ class Recruiter:
         left = last + pause - self._ledger.now()
         if left <= 0:
             return None
-        text = f"{reason.rstrip('.')}; trying again in {pause:g} s."
+        text = f"{reason[:1].upper()}{reason[1:].rstrip('.')}; trying again in {pause:g} s."
         return text, {"reason": "failed", "pause": pause}, left
 
     async def _limit(self) -> tuple[str, dict[str, Any], float] | None:

@@ -158,7 +158,7 @@ def test_one_that_ended_before_it_was_idle_for_its_time_or_fell_silent_was_cut_o
     assert _steps(_machine(), seen={"gpugen-a": ENDED}) == [Step("cut", "gpugen-a", "it was stopped")]
     (silent,) = _steps(_machine(), heard={"a": NOW - 200})
     left = _machine(leaving=silent.why)
-    assert _steps(left, seen={}) == [Step("cut", "gpugen-a", "its worker was silent for 180 s")]
+    assert _steps(left, seen={}) == [Step("cut", "gpugen-a", "the machine's worker was silent for 180 s")]
     needless = _machine(leaving="fewer workers are needed")
     assert _kinds(needless, seen={}) == [("ended", "gpugen-a")]
 
@@ -166,7 +166,7 @@ def test_one_that_ended_before_it_was_idle_for_its_time_or_fell_silent_was_cut_o
 def test_a_worker_that_does_not_show_up_costs_its_machine():
     assert _steps(_machine(worker=None, age=800)) == []
     (step,) = _steps(_machine(worker=None, age=1000))
-    assert (step.kind, step.why) == ("leave", "its worker did not show up within 900 s")
+    assert (step.kind, step.why) == ("leave", "the machine's worker did not show up within 900 s")
 
 
 def test_so_does_one_that_is_silent_and_one_that_is_idle():
@@ -265,15 +265,17 @@ def test_whatever_there_is_each_machine_has_one_fate_and_too_many_never_stay(
         wanted=wanted,
     )
     found = steps(rules, scene)
-    fates = Counter(step.name for step in found if step.kind in {"ask", "leave", "ended"})
+    fates = Counter(step.name for step in found if step.kind in {"ask", "leave", "ended", "cut"})
     assert all(count == 1 for count in fates.values())
-    over = {step.name for step in found if step.kind in {"leave", "ended"}}
+    over = {step.name for step in found if step.kind in {"leave", "ended", "cut"}}
     staying = [each for each in sightings if sightings[each].state != "ended" and each not in over]
     assert len(staying) <= most
     assert {machine.name for machine in machines if machine.leaving and machine.name in sightings} <= over | {
         machine.name for machine in machines if machine.operation
     }
     present = [
-        machine for machine in machines if machine.name not in {s.name for s in found if s.kind == "ended"}
+        machine
+        for machine in machines
+        if machine.name not in {s.name for s in found if s.kind in {"ended", "cut"}}
     ]
     assert len(present) + missing(wanted, rules, present) <= max(most, len(present))

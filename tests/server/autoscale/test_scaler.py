@@ -112,7 +112,7 @@ def test_who_has_a_worker_to_wait_for_hears_nothing_of_one_more_machine(queue, p
     assert len(provider.started) == 2
     provider.end()
     _reconcile(scaler)
-    assert "it crashed; trying again" in scaler.describe()
+    assert "It crashed; trying again" in scaler.describe()
     assert (queue.task(first)[0], queue.task(second)[1]) == ("running", "queued")
     assert [event["type"] for event in queue.events(second)].count("phase") == 1  # of the submit
 

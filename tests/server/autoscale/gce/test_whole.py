@@ -256,7 +256,10 @@ def test_a_worker_that_never_comes_costs_one_boot_and_then_a_pause_that_grows(wo
     task = world.queue.submit()
     world.tick(60, times=18)
     assert cloud.vms == {}
-    assert "did not show up within 900 s; trying again in 60 s." in world.queue.task(task)[2]
+    assert (
+        "The machine's worker did not show up within 900 s; trying again in 60 s."
+        in world.queue.task(task)[2]
+    )
     started = cloud.calls["insert"]
     world.tick(60, times=60)
     assert cloud.calls["insert"] - started <= 4
