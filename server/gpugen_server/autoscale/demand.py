@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -22,10 +23,9 @@ KINDS = 20  # kinds of tasks whose speeds are looked up
 PATIENCE = 300.0  # seconds a worker may be silent before tasks that only it serves are given up
 TOLD = 100  # so many tasks at the head of the queue get a complaint; the others wait for those
 
-# It reads the index `tasks_queued` alone.
 _HEAD_BY_KIND = """
-SELECT model, width, height, count(*), sum(work) FROM (
-  SELECT model, width, height, work FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?
+SELECT model, width, height, count(*), sum(work), max(memory) FROM (
+  SELECT model, width, height, work, memory FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?
 ) AS head GROUP BY model, width, height ORDER BY 5 DESC
 """
 _RUNNING_BY_KIND = """
@@ -44,7 +44,20 @@ WHERE num IN (
 )
 """
 _HEAD = "SELECT num, id, owner FROM tasks WHERE state = 'queued' ORDER BY place, num LIMIT ?"
-_QUEUED = "SELECT num, id, owner, model FROM tasks WHERE state = 'queued'"
+_QUEUED = "SELECT num, id, owner, model, width, height, memory FROM tasks WHERE state = 'queued'"
+
+
+class Need(NamedTuple):
+    """What a kind of task needs of a worker; `memory` in bytes, 0 where that is not known."""
+
+    model: str
+    width: int
+    height: int
+    memory: int
+
+    def is_served(self, known: Iterable[LiveWorker]) -> bool:
+        """Whether one of the `known` workers can draw it."""
+        return any(worker.serves(self.model, self.memory, self.width * self.height) for worker in known)
 
 
 class Demand(Struct, frozen=True, kw_only=True):
@@ -55,7 +68,7 @@ class Demand(Struct, frozen=True, kw_only=True):
         started: workers of this server that have introduced themselves and were heard of lately.
         others: workers of others that were heard of lately, if together they serve all that waits.
         absent: whether no worker at all was heard of lately.
-        unserved: whether a task waits for a model that no worker serves, not even one silent for a while.
+        unserved: whether a task waits that no worker can draw, not even one silent for a while.
     """
 
     work: Work = Work()
@@ -67,8 +80,9 @@ class Demand(Struct, frozen=True, kw_only=True):
 
 def read(store: Store, live_after: float) -> Demand:
     """The demand now; workers seen since `live_after` (seconds since the epoch) count as there."""
-    kinds = store.rows(_HEAD_BY_KIND, COUNTED)
-    models = {model for model, *_ in kinds}
+    found = store.rows(_HEAD_BY_KIND, COUNTED)
+    kinds = [kind for *kind, _ in found]
+    needs = {Need(model, width, height, memory) for model, width, height, *_, memory in found}
     live = workers.live(store, live_after)
     others = [worker for worker in live if worker.owner != WORKER_USER]
     begun = store.rows(_RUNNING_BY_KIND)
@@ -81,13 +95,13 @@ def read(store: Store, live_after: float) -> Demand:
     return Demand(
         work=work,
         started=len(live) - len(others),
-        others=_useful(others, models),
+        others=_useful(others, needs),
         absent=not live,
-        unserved=bool(_unserved(store, _without(models, live), live_after)),
+        unserved=bool(_unserved(store, _without(needs, live), live_after)),
     )
 
 
-def _seconds(store: Store, kinds: list[tuple[str, int, int, int, int]]) -> float | None:
+def _seconds(store: Store, kinds: list[list[Any]]) -> float | None:
     """How long one worker would be at work on them; None where a speed is not known."""
     total = 0.0
     for model, width, height, _, work in kinds[:KINDS]:
@@ -102,18 +116,17 @@ def _left(store: Store, kinds: list[tuple[str, int, int, int, int, float]]) -> f
     """How long those at work still have to do; None where a speed is not known."""
     total = 0.0
     for model, width, height, count, work, started in kinds[:KINDS]:
-        whole = _seconds(store, [(model, width, height, count, work)])
+        whole = _seconds(store, [[model, width, height, count, work]])
         if whole is None:
             return None
         total += max(0.0, whole - (count * store.now - started))
     return total
 
 
-def _useful(others: list[LiveWorker], models: set[str]) -> int:
-    served = all(any(worker.serves(model) for worker in others) for model in models)
-    if not served:
+def _useful(others: list[LiveWorker], needs: set[Need]) -> int:
+    if _without(needs, others):
         return 0
-    return sum(not models or any(map(worker.serves, models)) for worker in others)
+    return sum(not needs or any(need.is_served([worker]) for need in needs) for worker in others)
 
 
 def line_up(store: Store, live_after: float, last_words: str = "-") -> None:
@@ -130,22 +143,27 @@ def complain(store: Store, message: str) -> None:
         log.append(store, key, LogEvent, level="error", message=message)
 
 
-def fail_unserved(store: Store, live_after: float, why: Callable[[str], TaskFailure]) -> None:
-    """End every task that waits for a model that nobody serves; `why` gives the reason for a model."""
+def fail_unserved(store: Store, live_after: float, why: Callable[[Need, bool], TaskFailure]) -> None:
+    """End every task that waits for what nobody can draw.
+
+    `why` gives the reason, from what it needs and whether some worker has its model at least.
+    """
     queued = store.rows(_QUEUED + store.lock_free)
-    hopeless = _unserved(store, {model for *_, model in queued}, live_after)
-    for num, task, owner, model in queued:
-        if model in hopeless:
-            _fail(store, TaskKey(num, task, owner), why(model))
+    known = workers.live(store, live_after - PATIENCE)
+    hopeless = _without({Need(*need) for _, _, _, *need in queued}, known)
+    for num, task, owner, *rest in queued:
+        if (need := Need(*rest)) in hopeless:
+            has_model = any(worker.serves(need.model) for worker in known)
+            _fail(store, TaskKey(num, task, owner), why(need, has_model))
 
 
-def _unserved(store: Store, models: set[str], live_after: float) -> set[str]:
-    return _without(models, workers.live(store, live_after - PATIENCE)) if models else set()
+def _unserved(store: Store, needs: set[Need], live_after: float) -> set[Need]:
+    return _without(needs, workers.live(store, live_after - PATIENCE)) if needs else set()
 
 
-def _without(models: set[str], known: list[LiveWorker]) -> set[str]:
-    """Those that none of the `known` serves."""
-    return {model for model in models if not any(worker.serves(model) for worker in known)}
+def _without(needs: set[Need], known: list[LiveWorker]) -> set[Need]:
+    """Those that none of the `known` can draw."""
+    return {need for need in needs if not need.is_served(known)}
 
 
 def _fail(store: Store, task: TaskKey, failure: TaskFailure) -> None:

@@ -10,7 +10,7 @@ import structlog
 from gpugen_protocol.clock import rfc3339
 from gpugen_protocol.task import TaskFailure
 from gpugen_server.autoscale import cost, demand, machines, plan
-from gpugen_server.autoscale.demand import Demand
+from gpugen_server.autoscale.demand import Demand, Need
 from gpugen_server.autoscale.hands import Hands
 from gpugen_server.autoscale.ledger import Ledger, View
 from gpugen_server.autoscale.machine import Machine, Sighting
@@ -67,7 +67,7 @@ class Recruiter:
         """A worker of this server is there, and all offer the same: what it does not serve nobody will."""
         if not (view.demand.started and view.demand.unserved):
             return view
-        await self._ledger.change(demand.fail_unserved, self._ledger.live_after(), _model_missing)
+        await self._ledger.change(demand.fail_unserved, self._ledger.live_after(), _hopeless)
         return await self._ledger.view()
 
     async def _start(self, view: View, missing: int) -> float:
@@ -107,7 +107,7 @@ class Recruiter:
         self._teller.trouble = obstacle.message
         if found.absent:
             await self._ledger.change(
-                demand.fail_unserved, self._ledger.live_after(), lambda _model: obstacle
+                demand.fail_unserved, self._ledger.live_after(), lambda _need, _has_model: obstacle
             )
 
     def _pause(self, view: View) -> tuple[str, dict[str, Any], float] | None:
@@ -167,10 +167,17 @@ def _starting(where: str, *, up: bool) -> str:
     )
 
 
-def _model_missing(model: str) -> TaskFailure:
+def _hopeless(need: Need, has_model: bool) -> TaskFailure:
+    if has_model:
+        return TaskFailure(
+            code="out_of_memory",
+            message=f"No worker here has the memory for {need.width}x{need.height} with {need.model}"
+            + (f", some {need.memory / 1e9:.3g} GB." if need.memory else "."),
+            hint="Ask for a smaller size or another model, or add a worker with more memory.",
+        )
     return TaskFailure(
         code="model_missing",
-        message=f"No worker here has the model {model}: its files cannot be had on this machine.",
+        message=f"No worker here has the model {need.model}: its files cannot be had on this machine.",
         hint="Its folder may be missing, or the machine is offline and never loaded it: see `gpugen models` "
         "and `gpugen doctor`.",
     )

@@ -19,7 +19,7 @@ KEPT_SECONDS = 7 * 86400.0  # how long it is still known
 _LARGEST = 2**63 - 1  # what a column can hold
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
 
-_LIVE = "SELECT id, models, owner FROM workers WHERE seen_at > ? AND draining = 0"
+_LIVE = "SELECT id, models, owner, memory_bytes, max_pixels FROM workers WHERE seen_at > ? AND draining = 0"
 MOST_FAILURES = 3  # in a row; then a worker is set aside
 _ASIDE_SECONDS = 60.0  # for the first time; twice as long after each further failure
 _LONGEST_ASIDE = 1800.0
@@ -66,15 +66,19 @@ class Ability(Struct, frozen=True):
 
 
 class LiveWorker(Struct, frozen=True):
-    """A worker that was heard of lately; no models means that it serves any. `owner` is its token's user."""
+    """A worker that was heard of lately. `owner` is its token's user, the rest as in Ability."""
 
     id: str
     models: tuple[str, ...]
     owner: str = ""
+    memory_bytes: int = 0
+    max_pixels: int = 0
 
-    def serves(self, model: str) -> bool:
-        """Whether it can draw with `model`."""
-        return not self.models or model in self.models
+    def serves(self, model: str, memory: int = 0, pixels: int = 0) -> bool:
+        """Whether it can draw with `model`, and something that needs so many bytes and has so many pixels."""
+        has_room = not self.memory_bytes or memory <= self.memory_bytes
+        may = not self.max_pixels or pixels <= self.max_pixels
+        return has_room and may and (not self.models or model in self.models)
 
 
 def register(store: Store, request: SessionRequest, user: str) -> str:
@@ -185,7 +189,7 @@ def note_failure(store: Store, worker: str, task: int, code: str) -> None:
 def live(store: Store, live_after: float) -> list[LiveWorker]:
     """The workers seen since `live_after` (seconds since the epoch) that are not about to leave."""
     found = store.once(_LIVE, live_after)
-    return [LiveWorker(id, _names(models), owner) for id, models, owner in found]
+    return [LiveWorker(id, _names(models), *rest) for id, models, *rest in found]
 
 
 def listing(store: Store, live_after: float, user: str | None) -> list[Worker]:

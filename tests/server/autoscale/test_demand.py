@@ -79,7 +79,7 @@ def test_tasks_that_nobody_serves_fail_with_the_reason(queue):
         lambda store: store.change("UPDATE tasks SET state = 'running' WHERE id = ?", running)
     )
     failure = TaskFailure(code="missing_extra", message="No torch.", hint="Install it.")
-    queue.database.call(demand.fail_unserved, time.time(), lambda _model: failure)
+    queue.database.call(demand.fail_unserved, time.time(), lambda *_: failure)
     assert queue.task(waiting) == ("failed", "done", "No torch.")
     assert queue.task(running)[0] == "running"
     last = queue.events(waiting)[-1]
@@ -114,7 +114,7 @@ def test_tasks_of_a_model_that_somebody_serves_do_not_fail_even_if_he_is_silent_
 
     def fail(live_after):
         failure = TaskFailure(code="model_missing", message="No model.")
-        queue.database.call(demand.fail_unserved, live_after, lambda _model: failure)
+        queue.database.call(demand.fail_unserved, live_after, lambda *_: failure)
         return queue.task(served)[0], queue.task(unserved)[0]
 
     assert fail(later) == ("queued", "failed")

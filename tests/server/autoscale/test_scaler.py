@@ -228,6 +228,25 @@ def test_a_task_whose_model_no_worker_here_can_have_fails_with_what_to_look_at(s
     assert "gpugen doctor" in error["hint"]
 
 
+def test_a_task_that_no_worker_here_has_the_memory_for_fails_instead_of_starting_one_for_ever(
+    scaler, provider, queue
+):
+    fits, task = queue.submit(), queue.submit()
+    queue.database.call(lambda store: store.change(_HUGE, task))
+    _reconcile(scaler)
+    worker = _arrive(queue, provider, "emoji")
+    queue.database.call(lambda store: store.change(_SMALL, worker))
+    _reconcile(scaler)
+    assert queue.task(fits)[0] == "queued"
+    error = queue.events(task)[-1]["error"]
+    assert error["code"] == "out_of_memory"
+    assert error["message"] == "No worker here has the memory for 64x64 with emoji, some 58 GB."
+
+
+_HUGE = "UPDATE tasks SET memory = 58000000000, width = 64, height = 64 WHERE id = ?"
+_SMALL = "UPDATE workers SET memory_bytes = 24000000000 WHERE id = ?"
+
+
 def test_a_model_that_a_worker_of_somebody_else_has_is_waited_for(scaler, provider, queue):
     task = queue.submit("sdxl")
     _reconcile(scaler)
