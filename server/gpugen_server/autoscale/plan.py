@@ -22,6 +22,7 @@ from gpugen_server.autoscale.machine import Machine, Sighting
 VANISHED_AFTER = 60.0  # seconds a machine that was asked for may be missing from what the provider shows
 IDLE_MARGIN = 60.0  # seconds a worker has to leave by itself after its idle time
 _SILENT = "the machine's worker was silent"
+_NEEDLESS = "fewer workers are needed"
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -72,6 +73,7 @@ class Scene(Struct, frozen=True, kw_only=True):
         heard: when each machine's worker was heard of, by the machine's id.
         busy: the ids of the machines whose worker is at work.
         wanted: the most workers that were wanted within the window.
+        waiting: whether tasks wait.
     """
 
     now: float
@@ -81,6 +83,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     heard: Mapping[str, float] = {}
     busy: AbstractSet[str] = frozenset()
     wanted: int = 0
+    waiting: bool = False
 
 
 class Step(Struct, frozen=True):
@@ -208,10 +211,11 @@ def _ended(rules: Rules, scene: Scene, machine: Machine, why: str, failed: bool 
 
 
 def _is_cut(rules: Rules, scene: Scene, machine: Machine) -> bool:
-    """Whether it ended before it can have been idle for its time: it crashed, hung or was taken away."""
-    if machine.worker is None or machine.leaving:
-        return machine.leaving.startswith(_SILENT)
-    return scene.now - machine.used_at < rules.idle
+    """Whether it crashed, hung, was taken away before it was idle for its time, or idled while tasks wait."""
+    if machine.worker is None or machine.leaving == _NEEDLESS:
+        return False
+    early = not machine.leaving and scene.now - machine.used_at < rules.idle
+    return early or scene.waiting or machine.leaving.startswith(_SILENT)
 
 
 def _why_leave(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> str:
@@ -249,7 +253,7 @@ def _surplus(rules: Rules, scene: Scene, found: Sequence[Step]) -> list[Step]:
     over = len(there) - rules.max_workers
     needless = len(there) - max(scene.wanted, 0)
     return [
-        Step("leave", machine.name, "fewer workers are needed")
+        Step("leave", machine.name, _NEEDLESS)
         for place, machine in enumerate(order)
         if place < over or (place < needless and _is_idle(scene, machine))
     ]

@@ -171,6 +171,7 @@ class Autoscaler:
             sightings=sightings,
             heard=view.heard,
             busy=view.busy,
+            waiting=bool(view.demand.work.waiting),
             wanted=lately,
         )
         return plan.steps(self._rules, scene)

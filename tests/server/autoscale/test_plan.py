@@ -160,7 +160,10 @@ def test_one_that_ended_before_it_was_idle_for_its_time_or_fell_silent_was_cut_o
     left = _machine(leaving=silent.why)
     assert _steps(left, seen={}) == [Step("cut", "gpugen-a", "the machine's worker was silent for 180 s")]
     needless = _machine(leaving="fewer workers are needed")
-    assert _kinds(needless, seen={}) == [("ended", "gpugen-a")]
+    assert _kinds(needless, seen={}, waiting=True) == [("ended", "gpugen-a")]
+    idle = _machine(leaving="it was idle for 600 s")
+    assert _kinds(idle, seen={}) == [("ended", "gpugen-a")]
+    assert _kinds(idle, seen={}, waiting=True) == [("cut", "gpugen-a")]  # it took none of them
 
 
 def test_a_worker_that_does_not_show_up_costs_its_machine():

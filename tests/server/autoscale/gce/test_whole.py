@@ -265,6 +265,21 @@ def test_a_worker_that_never_comes_costs_one_boot_and_then_a_pause_that_grows(wo
     assert cloud.calls["insert"] - started <= 4
 
 
+def test_workers_that_never_take_the_task_that_waits_cost_pauses_that_grow(world, cloud):
+    task = world.queue.submit()
+    workers = {}
+    for _ in range(160):
+        for vm in world.tick(60):
+            if vm.name not in workers:
+                workers[vm.name] = (world.boot(vm), world.clock())
+            worker, since = workers[vm.name]
+            world.alive(worker)
+            if world.clock() - since >= 600:
+                cloud.power_off(vm.name)
+    assert 3 <= cloud.calls["insert"] <= 8
+    assert "its worker had done no task yet" in "".join(_events(world, task))
+
+
 @pytest.mark.parametrize("claims", [False, True])
 def test_workers_that_come_and_die_before_they_did_a_task_cost_pauses_that_grow(world, cloud, claims):
     tasks = [world.queue.submit() for _ in range(3)]
