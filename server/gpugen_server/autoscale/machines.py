@@ -27,6 +27,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, '', '', '', 0)
 _PRESENT = f"""
 SELECT {_COLUMNS} FROM machines WHERE ended_at IS NULL AND provider = ? ORDER BY id
 """  # noqa: S608
+_WHOSE = "SELECT worker FROM machines WHERE id = ?"
 _SHOW_WORKERS = """
 SELECT machines.id, seen_at, EXISTS (
   SELECT 1 FROM tasks WHERE state = 'running' AND tasks.worker = machines.worker
@@ -92,28 +93,29 @@ def leave(store: Store, machine: Machine, why: str, even_if_busy: bool) -> bool:
 
     Not if a task has just come to it, unless it must go `even_if_busy`.
     """
-    if machine.worker is not None:
-        if not even_if_busy and workers.is_busy(store, machine.worker):
+    worker = store.value(_WHOSE + store.lock, machine.id)  # it may have come since `machine` was read
+    if worker is not None:
+        if not even_if_busy and workers.is_busy(store, worker):
             return False
-        workers.drain(store, machine.worker)
+        workers.drain(store, worker)
     store.change("UPDATE machines SET leaving = ? WHERE id = ? AND leaving = ''", why, machine.id)
     return True
 
 
 def end(store: Store, machine: Machine, reason: str, failed: bool = False) -> None:
     """It is gone: its tokens end, and what its worker held waits again at once."""
-    store.change(
+    worker = store.value(
         "UPDATE machines SET ended_at = ?, reason = ?, failed = ?, operation = ''"
-        " WHERE id = ? AND ended_at IS NULL",
+        " WHERE id = ? AND ended_at IS NULL RETURNING worker",
         store.now,
         reason[:500],
         int(failed),
         machine.id,
     )
     store.change("DELETE FROM tokens WHERE machine = ?", machine.id)  # sessions end with what opened them
-    if machine.worker is not None:
-        store.change("UPDATE workers SET seen_at = 0 WHERE id = ?", machine.worker)
-        reap.take_back(store, machine.worker, "its machine has ended")
+    if worker is not None:
+        store.change("UPDATE workers SET seen_at = 0 WHERE id = ?", worker)
+        reap.take_back(store, worker, "its machine has ended")
 
 
 def write_off(store: Store, looked_after: str, longest: float) -> None:

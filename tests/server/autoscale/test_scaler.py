@@ -338,6 +338,20 @@ def test_a_task_that_comes_just_then_keeps_its_worker(queue, provider, scaler):
     assert queue.database.call(machines.leave, machine, "too many", even_if_busy=True)
 
 
+def test_a_worker_that_comes_while_its_machine_is_let_go_or_ends_gets_no_task(scaler, provider, queue):
+    task = queue.submit()
+    _reconcile(scaler)
+    (seen,) = queue.database.call(machines.present, "pretended")  # nobody has come yet
+    worker = _arrive(queue, provider)
+    assert queue.database.call(machines.leave, seen, "nobody came", False)
+    assert queue.claim(worker) == ()
+    queue.database.call(lambda store: store.change("UPDATE workers SET draining = 0"))
+    queue.claim(worker)
+    assert not queue.database.call(machines.leave, seen, "nobody came", False)
+    queue.database.call(machines.end, seen, "it is gone")
+    assert queue.task(task)[0] == "queued"
+
+
 def test_what_no_row_knows_is_removed(scaler, provider):
     provider.shown["gpugen-stray"] = Sighting(state="running")
     _reconcile(scaler)
