@@ -33,6 +33,7 @@ class Cloud:
 
     name, place = "benchmark", "nowhere"
     rhythm = Rhythm(least=0.0, short=1.0, usual=1.0, none=1.0)
+    models: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.shown: dict[str, Sighting] = {}

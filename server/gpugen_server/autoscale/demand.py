@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -68,14 +69,14 @@ class Demand(Struct, frozen=True, kw_only=True):
         started: workers of this server that have introduced themselves and were heard of lately.
         others: workers of others that were heard of lately, if together they serve all that waits.
         absent: whether no worker at all was heard of lately.
-        unserved: whether a task waits that no worker can draw, not even one silent for a while.
+        unserved: what tasks need that no worker can draw, not even one silent for a while.
     """
 
     work: Work = Work()
     started: int = 0
     others: int = 0
     absent: bool = False
-    unserved: bool = False
+    unserved: AbstractSet[Need] = frozenset()
 
 
 def read(store: Store, live_after: float) -> Demand:
@@ -97,7 +98,7 @@ def read(store: Store, live_after: float) -> Demand:
         started=len(live) - len(others),
         others=_useful(others, needs),
         absent=not live,
-        unserved=bool(_unserved(store, _without(needs, live), live_after)),
+        unserved=_unserved(store, _without(needs, live), live_after),
     )
 
 
@@ -143,8 +144,13 @@ def complain(store: Store, message: str) -> None:
         log.append(store, key, LogEvent, level="error", message=message)
 
 
-def fail_unserved(store: Store, live_after: float, why: Callable[[Need, bool], TaskFailure]) -> None:
-    """End every task that waits for what nobody can draw.
+def fail_unserved(
+    store: Store,
+    live_after: float,
+    why: Callable[[Need, bool], TaskFailure],
+    to_come: Collection[str] = (),
+) -> None:
+    """End every task that waits for what nobody can draw, but those whose model is `to_come`.
 
     `why` gives the reason, from what it needs and whether some worker has its model at least.
     """
@@ -152,7 +158,7 @@ def fail_unserved(store: Store, live_after: float, why: Callable[[Need, bool], T
     known = workers.live(store, live_after - PATIENCE)
     hopeless = _without({Need(*need) for _, _, _, *need in queued}, known)
     for num, task, owner, *rest in queued:
-        if (need := Need(*rest)) in hopeless:
+        if (need := Need(*rest)) in hopeless and need.model not in to_come:
             has_model = any(worker.serves(need.model) for worker in known)
             _fail(store, TaskKey(num, task, owner), why(need, has_model))
 

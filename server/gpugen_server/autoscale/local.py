@@ -47,6 +47,7 @@ class LocalProvider:
     name = "local"
     place = "this machine"
     rhythm = Rhythm(least=0.1, short=0.5, usual=5.0, none=5.0)
+    models: tuple[str, ...] = ()
 
     def __init__(
         self, settings: Settings, *, url: str, environ: Mapping[str, str], on_end: Callable[[], None]

@@ -63,6 +63,7 @@ class Provider(Protocol):
     name: str
     place: str  # as in "2 of at most 4 on this machine"
     rhythm: Rhythm
+    models: tuple[str, ...]  # that its workers serve; empty: they themselves say it
 
     def obstacle(self) -> TaskFailure | None:
         """Why no worker can ever start here, if so."""

@@ -64,10 +64,17 @@ class Recruiter:
         return rhythm.usual if view.machines or view.demand.work.waiting else rhythm.none
 
     async def _without_hopeless(self, view: View) -> View:
-        """A worker of this server is there, and all offer the same: what it does not serve nobody will."""
-        if not (view.demand.started and view.demand.unserved):
+        """All workers of this server offer the same: what one that is there does not serve nobody will.
+
+        Where the settings say what they offer, none has to come for that.
+        """
+        found, offered = view.demand, self._provider.models
+        if not (found.started or offered):
             return view
-        await self._ledger.change(demand.fail_unserved, self._ledger.live_after(), _hopeless)
+        to_come = () if found.started else offered
+        if all(need.model in to_come for need in found.unserved):
+            return view
+        await self._ledger.change(demand.fail_unserved, self._ledger.live_after(), _hopeless, to_come)
         return await self._ledger.view()
 
     async def _start(self, view: View, missing: int) -> float:
@@ -177,7 +184,7 @@ def _hopeless(need: Need, has_model: bool) -> TaskFailure:
         )
     return TaskFailure(
         code="model_missing",
-        message=f"No worker here has the model {need.model}: its files cannot be had on this machine.",
-        hint="Its folder may be missing, or the machine is offline and never loaded it: see `gpugen models` "
-        "and `gpugen doctor`.",
+        message=f"No worker here has the model {need.model}.",
+        hint="Its folder may be missing, the worker's machine is offline and never loaded it, or the server "
+        "was told to leave it out: see `gpugen models` and `gpugen doctor`.",
     )

@@ -13,6 +13,7 @@ class Pretended:
 
     def __init__(self, hourly=0.0):
         self.hourly = hourly
+        self.models = ()
         self.failure = None
         self.refusals = []  # the next starts are refused so
         self.away = False

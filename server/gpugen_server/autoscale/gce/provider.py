@@ -55,6 +55,7 @@ class GceProvider:
         self._prices = prices
         self._terms = terms
         self._clock = clock
+        self.models = tuple(filter(None, (name.strip() for name in terms.models.split(","))))
         self._quotas = Quotas(cloud)
         self._stopped: dict[str, Instance] = {}  # kept machines that can be started again
         self._told: dict[str, float] = {}

@@ -489,6 +489,17 @@ def test_up_to_so_many_machines_and_the_idle_one_goes_first(world, cloud):
         assert [each.state for each in shown] == ["serving"]
 
 
+def test_no_machine_comes_for_a_model_that_none_would_serve(world, cloud):
+    world.configure(gce_models="emoji, sdxl-turbo")
+    strange = world.queue.submit("sdxl")
+    world.tick(1)
+    assert world.queue.events(strange)[-1]["error"]["code"] == "model_missing"
+    assert cloud.calls["insert"] == 0
+    task = world.queue.submit("emoji")
+    assert len(world.tick(1)) == 1
+    assert world.queue.task(task)[0] == "queued"
+
+
 def test_two_models_end_with_a_machine_each(world):
     world.configure(max_workers=2)
     for _ in range(6):
