@@ -60,10 +60,11 @@ class Proxy:
 
     async def _stop(self) -> None:
         self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        # again, for whoever was just being let in, or did not hear of it the first time
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others)
 
     async def _serve(self, client: StreamReader, back: StreamWriter) -> None:
         """One client's connection, and one to the server for it."""

@@ -35,24 +35,25 @@ def requirements(extras: set[str]) -> Iterator[Requirement]:
             yield requirement
 
 
-def closure(*extras: str) -> dict[str, Distribution]:
-    """All distributions that `gpugen[extras]` brings."""
+def closure(*extras: str, **environment: str) -> dict[str, Distribution]:
+    """All distributions that `gpugen[extras]` brings, here or where markers find another `environment`."""
     found: dict[str, Distribution] = {}
     waiting = list(requirements(set(extras)))
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)
-        if name in found or not applies(requirement, set()):
+        if name in found or not applies(requirement, set(), environment):
             continue
         found[name] = distribution(name)
         children = map(Requirement, found[name].requires or [])
-        waiting += [child for child in children if applies(child, requirement.extras)]
+        waiting += [child for child in children if applies(child, requirement.extras, environment)]
     return found
 
 
-def applies(requirement: Requirement, extras: set[str]) -> bool:
+def applies(requirement: Requirement, extras: set[str], environment: dict[str, str]) -> bool:
     marker = requirement.marker
-    return marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or {""})
+    places = ({**environment, "extra": extra} for extra in extras or {""})
+    return marker is None or any(map(marker.evaluate, places))
 
 
 def megabytes(found: dict[str, Distribution]) -> float:

@@ -9,7 +9,8 @@ import yaml
 from packaging.utils import canonicalize_name
 from tests.packaging.test_dependencies import ROOT, closure, pins
 
-IMAGES = {"server": ("server", "postgres"), "worker": ("worker",)}
+PYTHON = "3.11.9"  # of the images, or a later one
+IMAGES = {"server": ("server", "postgres", "gcp"), "worker": ("worker",)}
 LINE = re.compile(r"([A-Za-z0-9._\[\]-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\\n|\n))+)")
 
 
@@ -25,7 +26,7 @@ def test_an_image_installs_what_was_tested_with_hashes_and_nothing_is_missing(im
     found, tested = installed(image), pins()
 
     assert not {name for name in found if name in tested and found[name] != tested[name]}
-    assert not closure(*IMAGES[image]).keys() - found.keys()
+    assert not closure(*IMAGES[image], python_full_version=PYTHON).keys() - found.keys()
 
 
 @pytest.mark.parametrize("image", IMAGES)
