@@ -53,10 +53,10 @@ def main(arguments: Sequence[str]) -> int:
     kept = chosen.model / "metrics.json"
     metrics = json.loads(kept.read_text("utf-8")) if kept.exists() and chosen.only != ",".join(PARTS) else {}
     evaluation = Evaluation.of(artist, chosen.font, chosen.cldr, chosen.seed)
+    metrics |= {"load_seconds": load_seconds(chosen.model), "bytes": folder_bytes(chosen.model)}
     for part in chosen.only.split(","):
         print(f"measuring {part}", file=sys.stderr, flush=True)
         metrics |= evaluation.metrics([part])
-        metrics |= {"load_seconds": load_seconds(chosen.model), "bytes": folder_bytes(chosen.model)}
         # After each: what was measured is kept, should the run be cut short, for `--only` to go on from.
         kept.write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
     print(bars.report(metrics))

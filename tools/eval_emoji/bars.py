@@ -67,6 +67,7 @@ KEPT = (
     Bar("held_out_paints.paint", 0.60),
     Bar("paints.paint", 0.90),
     Bar("sizes.size", 0.65),
+    Bar("sides.recall_1", 0.90),
     Bar("words.recall_1", 0.90),
     Bar("words.white_corners", 0.90),
     Bar("words.sharpness", 0.5),

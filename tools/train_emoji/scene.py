@@ -40,13 +40,14 @@ class Pose:
 
 
 # For each size its least and greatest scale, in the middle and at a side.
-SCALES = {"usual": (0.92, 1.0), "small": (0.66, 0.72), "large": (1.1, 1.15)}
+SCALES = {"usual": (0.86, 1.0), "small": (0.66, 0.72), "large": (1.1, 1.15)}
 SIDE_SCALES = {"usual": (0.82, 0.88), "small": (0.66, 0.72), "large": (0.88, 0.92)}
 ASIDE = (
     16.0  # pixels: one cell of the latents, so that what a convolution learnt in the middle holds there too
 )
-TILT = 5.0
-DRIFT = 2.0
+TILT = 7.0
+DRIFT = 3.0
+SHADES = (0.86, 1.08)
 
 
 def pose(scene: Scene, rng: random.Random, *, mirrored: bool) -> Pose:
@@ -64,5 +65,5 @@ def pose(scene: Scene, rng: random.Random, *, mirrored: bool) -> Pose:
         tilt=rng.uniform(-TILT, TILT) * steady,
         right=right,
         down=rng.uniform(-DRIFT, DRIFT) * steady,
-        shade=rng.uniform(0.94, 1.05),
+        shade=rng.uniform(*SHADES),
     )

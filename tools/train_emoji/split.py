@@ -108,8 +108,8 @@ class Sampler:
 
 WHITE_SHARE = 0.45
 PAINTED_SHARE = 0.5
-SIZE_SHARES = {"usual": 0.88, "small": 0.06, "large": 0.06}
-SIDE_SHARES = {"middle": 0.91, "left": 0.045, "right": 0.045}
+SIZE_SHARES = {"usual": 0.82, "small": 0.1, "large": 0.08}
+SIDE_SHARES = {"middle": 0.7, "left": 0.15, "right": 0.15}
 
 
 def pick(shares: dict[str, float], rng: random.Random) -> str:

@@ -54,6 +54,13 @@ def test_sizes_are_told(pictures: Pictures, number: Any) -> None:
     assert judge.size_accuracy(usual, scenes, pictures) == 0
 
 
+def test_sides_are_told(pictures: Pictures, number: Any) -> None:
+    scenes = [Scene(number("dog"), 0, side="left"), Scene(number("car"), 5, side="right")]
+    aside = pictures.draw(scenes, [Pose(scale=0.85, right=-16), Pose(scale=0.85, right=16)])
+    assert judge.side_accuracy(aside, scenes) == 1
+    assert judge.side_accuracy(pictures.draw(scenes, [Pose(scale=0.85)] * 2), scenes) == 0
+
+
 def test_the_ground_is_the_colour_of_the_border() -> None:
     images = torch.zeros(2, 3, 128, 128)
     images[1] += torch.tensor([50, 104, 216])[:, None, None] / 255
