@@ -26,6 +26,7 @@ from gpugen_protocol import paths, wire
 from gpugen_protocol.events import PhaseReport, PreviewReport, Report
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Lease, Reports, SessionRequest
+from gpugen_server.queue import chatter
 
 WATCHERS = 1000
 BURST = 50  # events at once, when it is about how many can be delivered
@@ -33,6 +34,7 @@ ROUNDS = 7
 PACED = 60  # events one by one, when it is about how soon they arrive
 LOAD = 0.3  # of what can be delivered
 CAT = TaskRequest(prompt="a cat", width=64, height=64, steps=1)
+NO_LIMITS = {"lease_seconds": "600", "submits_per_minute": "0", "max_tasks_per_user": "0"}
 FILLING = "x" * 40  # so that a message has about 200 bytes
 
 Post = Callable[[int], None]
@@ -42,7 +44,7 @@ def run() -> list[Figure]:
     """Ours and the naive one, burst by burst in turn; then what idle and stuck sockets cost."""
     with (
         tempfile.TemporaryDirectory(prefix="gg-") as name,
-        server(Path(name), synchronous="NORMAL", lease_seconds="600", submits_per_minute="0") as running,
+        server(Path(name), synchronous="NORMAL", **NO_LIMITS) as running,
     ):
         figures = _fan_out(running)
         figures.append(_idle(running))
@@ -60,8 +62,10 @@ def _fan_out(running: RunningServer) -> list[Figure]:
     ):
         rates: dict[str, list[float]] = {"ours": [], "naive": []}
         for _ in range(ROUNDS):
+            time.sleep(BURST / chatter.REFILL)  # until the worker may say as much again
             rates["ours"].append(ours.rate(post))
             rates["naive"].append(theirs.rate(naive_post))
+        time.sleep(PACED / chatter.REFILL)
         pause = WATCHERS / median(rates["ours"]) / LOAD
         delays = ours.delays(post, pause)
     ratios = [mine / other for mine, other in zip(rates["ours"], rates["naive"], strict=True)]
