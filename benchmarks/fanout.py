@@ -100,6 +100,7 @@ def _idle(running: RunningServer) -> Figure:
 def _stuck(running: RunningServer) -> Figure:
     """200 sockets that never read, while previews are told; the same without them comes first."""
     process = psutil.Process(running.pid)
+    _told_to(running, process, 0)  # the working memory that so many previews take is there from now on
     without = _told_to(running, process, 0)
     grown = _told_to(running, process, 200)
     note = f"the same previews with nobody: {without:.1f} MB"

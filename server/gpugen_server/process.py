@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import ipaddress
 import logging
 import os
@@ -94,8 +95,18 @@ async def serve(settings: Settings, environ: Mapping[str, str], ready_file: Path
         server = await stack.enter_async_context(_listening(Server(settings, redis, registry.read(environ))))
         if settings.autoscaler != "none":
             await stack.enter_async_context(_scaling(settings, server, environ))
+        _spare_collections()
         _announce(settings, server, keys, ready_file, stack)
         await _until_the_end(settings, server, stop)
+
+
+def _spare_collections() -> None:
+    """A full collection holds up everybody, 130 ms with a thousand watchers: make it shorter, and seldom.
+
+    What is loaded by now stays, so nobody needs to go through it again.
+    """
+    gc.freeze()
+    gc.set_threshold(2_000, 20, 50)
 
 
 def _stop_signal() -> asyncio.Event:
