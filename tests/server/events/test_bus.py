@@ -145,10 +145,12 @@ def test_a_redis_that_is_full_is_made_room_in(running, own_valkey, listen, wait_
         wait_until(lambda: redis.xlen("gpugen:events") >= 400)
         redis.config_set("maxmemory-policy", "noeviction")
         redis.config_set("maxmemory", redis.info("memory")["used_memory"] - 2_000_000)
-        api.report(lease.id, (preview,))
-        wait_until(
-            lambda: [event["code"] for event in listener.of("notice")][:1] == ["live_updates_degraded"]
-        )
+
+        def refused():
+            api.report(lease.id, (preview,) * 5)  # until it is full: buffers of its clients come and go
+            return [event["code"] for event in listener.of("notice")][:1] == ["live_updates_degraded"]
+
+        wait_until(refused)
         wait_until(lambda: not degraded(server))
         assert redis.xlen("gpugen:events") < 150
     api.report(lease.id, (LogReport(message="after"),))
