@@ -23,6 +23,8 @@ PANEL := kernel_ext/gpugen_jupyter/labextension/package.json
 PANEL_MODULES := labextension/node_modules/.yarn-state.yml
 PANEL_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f) labextension/package.json labextension/tsconfig.json
 INSTALLED_PANEL = $(VENV)/share/jupyter/labextensions/@gpugen/lab
+# What `make watch` has put there leads into a checkout: pip must neither follow it nor stumble over it.
+UNWATCH = [ ! -L $(INSTALLED_PANEL) ] || rm $(INSTALLED_PANEL)
 PROJECT := pyproject.toml constraints.txt labextension/install.json kernel_ext/jupyter-config/gpugen.json $(PANEL)
 
 export PIP_ROOT_USER_ACTION := ignore
@@ -139,11 +141,13 @@ $(PANEL): $(PANEL_SOURCES) | $(PANEL_MODULES)
 
 $(VENV)/.demo: $(PROJECT) | $(VENV)/.torch $(VENV)/.tools
 	@echo '==> gpugen and what it needs'
+	@$(UNWATCH)
 	@$(EDITABLE) '.[server,worker,lab]'
 	@touch $@
 
 $(VENV)/.dev: $(PROJECT) | $(VENV)/.torch $(VENV)/.tools
 	@echo '==> gpugen and what its tests need'
+	@$(UNWATCH)
 	@$(EDITABLE) '.[dev]'
 	@touch $@ $(VENV)/.demo
 
