@@ -67,6 +67,8 @@ def _row(task: Record) -> tuple[str, ...]:
     state: str = task.state
     if task.state == "queued" and task.queue_position:
         state = f"number {task.queue_position} in line"
+    elif task.state == "queued" and not task.queue_position_text:
+        state = task.phase_text or state
     elif task.state == "running" and task.progress is not None:
         state = f"step {task.progress.step} of {task.progress.steps}"
     elif task.finished:

@@ -1,6 +1,13 @@
 /** The tasks as last heard of, by listing and by event; nothing older ever replaces something newer. */
 
-import { isFinished, type IImage, type ITask, type ITaskPage, type TaskEvent } from './types';
+import {
+  isFinished,
+  type IImage,
+  type IPhaseData,
+  type ITask,
+  type ITaskPage,
+  type TaskEvent
+} from './types';
 
 type Numbered = Exclude<TaskEvent, { type: 'progress' | 'preview' | 'gap' | 'snapshot' }>;
 
@@ -136,12 +143,21 @@ function changed(task: ITask, event: Numbered): ITask {
     case 'state':
       return { ...task, state: event.state, error: event.error ?? null, phase_text: '', progress: null };
     case 'phase':
-      return { ...task, phase: event.phase, phase_text: event.text };
+      return { ...task, phase: event.phase, phase_text: event.text, ...place(event.data) };
     case 'image':
       return { ...task, images: withImage(task.images, event) };
     case 'log':
       return task;
   }
+}
+
+/** Nothing where the phase says nothing of a place in the queue. */
+function place(data: IPhaseData = {}): Partial<ITask> {
+  const { position, eta_seconds = null } = data;
+  if (position === undefined) {
+    return {};
+  }
+  return { queue_position: position, queue_position_text: `${position ?? ''}`, eta_seconds };
 }
 
 function withImage(images: readonly IImage[], { index, seed, sha256 }: IImage): IImage[] {

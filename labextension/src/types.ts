@@ -78,12 +78,18 @@ export interface ITaskQuery {
 export type TaskEvent =
   | { type: 'snapshot'; task: string; seq: number; data: ITask }
   | { type: 'state'; task: string; seq: number; state: State; error: IFailure | null }
-  | { type: 'phase'; task: string; seq: number; phase: string; text: string }
+  | { type: 'phase'; task: string; seq: number; phase: string; text: string; data?: IPhaseData }
   | { type: 'image'; task: string; seq: number; index: number; sha256: string; seed: number }
   | ILogLine
   | ({ type: 'progress'; task: string } & IProgress)
   | { type: 'preview'; task: string; mime: string; data: string }
   | { type: 'gap'; task: string; until: number };
+
+/** What a task that waits is told of its place; null where it has none, or its time is not known. */
+export interface IPhaseData {
+  position?: number | null;
+  eta_seconds?: number | null;
+}
 
 export interface ILogLine {
   type: 'log';

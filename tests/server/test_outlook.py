@@ -22,13 +22,13 @@ def test_the_place_is_told_as_it_changes_with_its_reason(server, tasks, listen, 
     wait_until(lambda: texts(listener) == ["waiting for a worker: none is running"])
     api = server.worker()
     (lease,) = api.claim(ClaimRequest(wait_seconds=0))
-    wait_until(lambda: texts(listener)[1:] == ["1 task before yours"])
+    wait_until(lambda: texts(listener)[-1:] == ["1 task before yours"])
     assert listener.of("phase")[-1]["data"] == {"reason": "busy", "position": 2, "eta_seconds": None}
     api.upload(lease.id, 0, png(64, 64))
     api.complete(lease.id, Completion())
     (lease,) = api.claim(ClaimRequest(wait_seconds=0))
     assert lease.task.id == second
-    wait_until(lambda: texts(listener)[2:] == ["next in line"])
+    wait_until(lambda: texts(listener)[-1:] == ["next in line"])
     assert listener.of("phase")[-1]["data"]["eta_seconds"] is not None
     assert tasks.get(first).state == "succeeded"
 

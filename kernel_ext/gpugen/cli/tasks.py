@@ -44,7 +44,9 @@ def _row(task: Task) -> tuple[str, ...]:
 
 def _where(task: Task) -> str:
     if task.state == "queued":
-        return f"number {task.queue_position}" if task.queue_position else task.queue_position_text
+        if task.queue_position:
+            return f"number {task.queue_position}"
+        return task.queue_position_text or task.phase_text  # in nobody's line: why
     if task.state == "running" and task.progress is not None:
         return f"step {task.progress.step} of {task.progress.steps}"
     return task.phase if task.state == "running" else ""

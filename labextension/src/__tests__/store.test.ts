@@ -90,3 +90,20 @@ test('a new connection goes on after the last event of what is not finished', ()
 
   expect(store.positions()).toEqual({ t1: 4, t3: 0 });
 });
+
+test('a wait that is told anew brings the place and the time left, a phase without them leaves both', () => {
+  const store = stored(
+    task({ state: 'queued', queue_position: 3, queue_position_text: '3', eta_seconds: 9 })
+  );
+
+  store.apply({ type: 'phase', task: 't1', seq: 5, phase: 'starting', text: 'a machine comes', data: {} });
+  expect(store.get('t1')).toMatchObject({ queue_position_text: '3', eta_seconds: 9 });
+
+  const data = { position: 2, eta_seconds: 6 };
+  store.apply({ type: 'phase', task: 't1', seq: 6, phase: 'queued', text: '1 task before yours', data });
+  expect(store.get('t1')).toMatchObject({ queue_position: 2, queue_position_text: '2', eta_seconds: 6 });
+
+  const none = { position: null, eta_seconds: null };
+  store.apply({ type: 'phase', task: 't1', seq: 7, phase: 'queued', text: 'too large', data: none });
+  expect(store.get('t1')).toMatchObject({ queue_position_text: '', eta_seconds: null });
+});

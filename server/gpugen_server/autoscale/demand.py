@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
@@ -147,20 +147,20 @@ def complain(store: Store, message: str) -> None:
 def fail_unserved(
     store: Store,
     live_after: float,
-    why: Callable[[Need, bool], TaskFailure],
+    why: Callable[[Need, Sequence[LiveWorker]], TaskFailure],
     to_come: Collection[str] = (),
 ) -> None:
     """End every task that waits for what nobody can draw, but those whose model is `to_come`.
 
-    `why` gives the reason, from what it needs and whether some worker has its model at least.
+    `why` gives the reason, from what it needs and the workers that have its model at least.
     """
     queued = store.rows(_QUEUED + store.lock_free)
     known = workers.live(store, live_after - PATIENCE)
     hopeless = _without({Need(*need) for _, _, _, *need in queued}, known)
     for num, task, owner, *rest in queued:
         if (need := Need(*rest)) in hopeless and need.model not in to_come:
-            has_model = any(worker.serves(need.model) for worker in known)
-            _fail(store, TaskKey(num, task, owner), why(need, has_model))
+            owners = [worker for worker in known if worker.serves(need.model)]
+            _fail(store, TaskKey(num, task, owner), why(need, owners))
 
 
 def _unserved(store: Store, needs: set[Need], live_after: float) -> set[Need]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -18,6 +18,8 @@ from gpugen_server.autoscale.plan import Rules
 from gpugen_server.autoscale.provider import Choice, Nothing, Provider
 from gpugen_server.autoscale.teller import Teller
 from gpugen_server.database import Store
+from gpugen_server.queue import room
+from gpugen_server.queue.workers import LiveWorker
 
 AT_ONCE = 10  # machines asked for in one look
 
@@ -114,7 +116,7 @@ class Recruiter:
         self._teller.trouble = obstacle.message
         if found.absent:
             await self._ledger.change(
-                demand.fail_unserved, self._ledger.live_after(), lambda _need, _has_model: obstacle
+                demand.fail_unserved, self._ledger.live_after(), lambda _need, _owners: obstacle
             )
 
     def _pause(self, view: View) -> tuple[str, dict[str, Any], float] | None:
@@ -174,13 +176,16 @@ def _starting(where: str, *, up: bool) -> str:
     )
 
 
-def _hopeless(need: Need, has_model: bool) -> TaskFailure:
-    if has_model:
+def _hopeless(need: Need, owners: Sequence[LiveWorker]) -> TaskFailure:
+    """Why none of those that have the model, `owners`, can draw it, or that there are none."""
+    if owners:
+        lack_memory = any(not worker.serves(need.model, need.memory) for worker in owners)
+        what = room.thing(need.model, need.width, need.height, need.memory)
+        limits = room.limits(owners, need.memory, need.width * need.height)
         return TaskFailure(
-            code="out_of_memory",
-            message=f"No worker here has the memory for {need.width}x{need.height} with {need.model}"
-            + (f", some {need.memory / 1e9:.3g} GB." if need.memory else "."),
-            hint="Ask for a smaller size or another model, or add a worker with more memory.",
+            code="out_of_memory" if lack_memory else "not_supported",
+            message=f"No worker here can draw {what}: {limits}.",
+            hint=room.WHAT_TO_DO,
         )
     return TaskFailure(
         code="model_missing",

@@ -24,7 +24,7 @@ _IMAGES = """
 SELECT count(*) FROM images JOIN tasks ON num = task_num WHERE group_name = ?{own} AND state <> 'queued'
 """
 _KINDS = """
-SELECT model, width, height, sum(work) FROM tasks
+SELECT model, width, height, max(memory), sum(work) FROM tasks
 WHERE group_name = ?{own} AND state IN ('queued', 'running') GROUP BY model, width, height
 """
 # The running ones first, as everywhere: a worker that ends its task and waits for the next one holds its own.
@@ -84,8 +84,8 @@ def _eta(store: Store, group: str, user: str | None, live_after: float) -> float
     kinds = store.rows(*_own(_KINDS, group, user))
     live = workers.live(store, live_after)
     seconds = 0.0
-    for model, width, height, work in kinds:
-        able = sum(worker.serves(model) for worker in live)
+    for model, width, height, memory, work in kinds:
+        able = sum(worker.serves(model, memory, width * height) for worker in live)
         speed = estimate.seconds_a_step(store, model, width, height)
         if speed is None or not able:
             return None

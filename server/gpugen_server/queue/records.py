@@ -15,7 +15,7 @@ from gpugen_protocol.task import Image, Progress, Task, TaskFailure, Timings
 from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import estimate, waiting
-from gpugen_server.queue.place import BEYOND, Ahead
+from gpugen_server.queue.place import Ahead
 from gpugen_server.queue.waiting import Waiting
 
 
@@ -32,6 +32,7 @@ class Record(NamedTuple):
     phase: str
     phase_text: str
     model: str
+    memory: int
     request: str
     attempt: int
     max_attempts: int
@@ -124,12 +125,13 @@ def _outlook(
         width=request.width,
         height=request.height,
         work=work,
+        memory=record.memory,
     )
     wait = waiting.why(store, asked, live_after, None if ahead is None else ahead[record.num])
     return {
         "phase_text": wait.text if waiting.is_plain(record.phase_text) else record.phase_text,
         "queue_position": wait.position,
-        "queue_position_text": str(wait.position) if wait.position else BEYOND,
+        "queue_position_text": wait.place,
         "eta_seconds": wait.eta_seconds,
     }
 

@@ -122,6 +122,7 @@ def _outlook(store: Store, submission: Submission, turn: int, live_after: float,
         width=request.width,
         height=request.height,
         work=request.n * request.steps,
+        memory=submission.memory,
     )
     return waiting.why(store, asked, live_after, ahead)
 

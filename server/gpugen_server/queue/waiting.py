@@ -7,17 +7,18 @@ from typing import Any
 
 from msgspec import Struct
 
+from gpugen_protocol.clock import rfc3339
 from gpugen_protocol.events import PhaseEvent
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
-from gpugen_server.queue import estimate, workers
+from gpugen_server.queue import estimate, room, workers
 from gpugen_server.queue import place as places
 from gpugen_server.queue.place import Ahead
 from gpugen_server.queue.workers import LiveWorker
 
 _QUEUED = """
-SELECT num, id, owner, place, model, width, height, work, phase_text FROM tasks
+SELECT num, id, owner, place, model, width, height, work, memory, phase_text FROM tasks
 WHERE id = ? AND state = 'queued' AND phase = 'queued'
 """
 
@@ -26,8 +27,10 @@ class Wait(Struct, frozen=True, kw_only=True):
     """What a queued task waits for.
 
     Attributes:
-        reason: `no_worker`, `no_model` (workers are there, but none has the model), `busy`, `next`.
-        position: from 1; None beyond those that are counted.
+        reason: `no_worker`, `no_model` (workers are there, but none has the model), `no_room` (none of those
+            that have it draws anything so large), `set_aside` (those that could failed too often), `busy`,
+            `next`.
+        position: from 1; None beyond those that are counted, and for a task that nobody there can ever draw.
         eta_seconds: until it is done; None where that is not known.
     """
 
@@ -35,6 +38,13 @@ class Wait(Struct, frozen=True, kw_only=True):
     text: str
     position: int | None = None
     eta_seconds: float | None = None
+
+    @property
+    def place(self) -> str:
+        """The position, for people; empty for a task that is in nobody's line."""
+        if self.position:
+            return str(self.position)
+        return "" if self.reason in {"no_model", "no_room"} else places.BEYOND
 
     @property
     def data(self) -> dict[str, Any]:
@@ -51,6 +61,11 @@ class Waiting(Struct, frozen=True, kw_only=True):
     width: int
     height: int
     work: int
+    memory: int = 0
+
+    def is_served_by(self, worker: LiveWorker) -> bool:
+        """Whether `worker` can draw it."""
+        return worker.serves(self.model, self.memory, self.width * self.height)
 
 
 def why(store: Store, task: Waiting, live_after: float, known: Ahead | None = None) -> Wait:
@@ -60,11 +75,14 @@ def why(store: Store, task: Waiting, live_after: float, known: Ahead | None = No
     """
     live = workers.live(store, live_after)
     ahead = known or places.ahead(store, task.place, task.num)
-    able, at = sum(worker.serves(task.model) for worker in live), ahead.position
+    able, at = [worker for worker in live if task.is_served_by(worker)], ahead.position
     if not able:
-        return _unserved(task.model, live, at)
+        return _unserved(task, live, at)
+    ready = sum(not worker.is_aside(store.now) for worker in able)
+    if not ready:
+        return _set_aside(able, at)
     usual = estimate.usual_seconds(store, task.model, task.width, task.height, task.work)
-    eta = estimate.queued_seconds(store, usual, ahead, able)
+    eta = estimate.queued_seconds(store, usual, ahead, ready)
     if at is None:
         return Wait(
             reason="busy", text=f"more than {places.MAX_POSITION:,} tasks before yours", eta_seconds=eta
@@ -80,8 +98,8 @@ def tell(store: Store, task: str, live_after: float) -> None:
     found = store.row(_QUEUED + store.lock_free, task)
     if found is None:
         return
-    num, id, owner, place, model, width, height, work, before = found
-    asked = Waiting(place=place, num=num, model=model, width=width, height=height, work=work)
+    num, id, owner, place, model, width, height, work, memory, before = found
+    asked = Waiting(place=place, num=num, model=model, width=width, height=height, work=work, memory=memory)
     wait = why(store, asked, live_after)
     if not (is_plain(before) and _differs(before, wait)):
         return
@@ -95,11 +113,30 @@ def is_plain(text: str) -> bool:
     return not text or text.startswith(ours) or text.endswith("before yours")
 
 
-def _unserved(model: str, live: Sequence[LiveWorker], at: int | None) -> Wait:
+def _unserved(task: Waiting, live: Sequence[LiveWorker], at: int | None) -> Wait:
     if not live:
         return Wait(reason="no_worker", text="waiting for a worker: none is running", position=at)
-    text = f"waiting for a worker that has the model {model}: none of those running has it"
-    return Wait(reason="no_model", text=text, position=at)
+    owners = [worker for worker in live if worker.serves(task.model)]
+    if not owners:
+        text = (
+            f"waiting for a worker that has the model {task.model}: none of those running has it. "
+            "Ask for another one, or start a worker that has it."
+        )
+        return Wait(reason="no_model", text=text)
+    what = room.thing(task.model, task.width, task.height, task.memory)
+    limits = room.limits(owners, task.memory, task.width * task.height)
+    return Wait(
+        reason="no_room", text=f"waiting for a worker that can draw {what}: {limits}. {room.WHAT_TO_DO}"
+    )
+
+
+def _set_aside(able: Sequence[LiveWorker], at: int | None) -> Wait:
+    until = rfc3339(min(worker.aside_until or 0.0 for worker in able))
+    text = (
+        f"waiting for a worker: {room.names(able)} failed at several tasks in a row and will get none before "
+        f"{until[11:16]} UTC; see `gpugen workers`"
+    )
+    return Wait(reason="set_aside", text=text, position=at)
 
 
 def _differs(before: str, wait: Wait) -> bool:

@@ -19,7 +19,10 @@ KEPT_SECONDS = 7 * 86400.0  # how long it is still known
 _LARGEST = 2**63 - 1  # what a column can hold
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
 
-_LIVE = "SELECT id, models, owner, memory_bytes, max_pixels FROM workers WHERE seen_at > ? AND draining = 0"
+_LIVE = """
+SELECT id, models, owner, memory_bytes, max_pixels, name, set_aside_until FROM workers
+WHERE seen_at > ? AND draining = 0
+"""
 MOST_FAILURES = 3  # in a row; then a worker is set aside
 _ASIDE_SECONDS = 60.0  # for the first time; twice as long after each further failure
 _LONGEST_ASIDE = 1800.0
@@ -73,12 +76,18 @@ class LiveWorker(Struct, frozen=True):
     owner: str = ""
     memory_bytes: int = 0
     max_pixels: int = 0
+    name: str = ""
+    aside_until: float | None = None
 
     def serves(self, model: str, memory: int = 0, pixels: int = 0) -> bool:
         """Whether it can draw with `model`, and something that needs so many bytes and has so many pixels."""
         has_room = not self.memory_bytes or memory <= self.memory_bytes
         may = not self.max_pixels or pixels <= self.max_pixels
         return has_room and may and (not self.models or model in self.models)
+
+    def is_aside(self, now: float) -> bool:
+        """Whether it gets nothing for a while, for it failed too often."""
+        return self.aside_until is not None and now < self.aside_until
 
 
 def register(store: Store, request: SessionRequest, user: str) -> str:

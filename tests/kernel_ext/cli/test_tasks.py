@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.client.bad_line import BadLine
+from tests.conftest import RunningServer
 from tests.fakes import DrawingWorker, until
 from tests.kernel_ext.conftest import Shell
 
@@ -27,6 +28,15 @@ def test_the_queue_lists_what_waits_and_runs(
     assert out.index(second.id) < out.index(first.id)
     tasks = json.loads(gpugen("queue", "--json").stdout)["tasks"]
     assert [task["state"] for task in tasks] == ["queued", "running"]
+
+
+def test_a_task_in_nobodys_line_says_why_instead_of_a_number(
+    gpugen: Shell, client: Client, server: RunningServer
+) -> None:
+    server.worker("emoji")
+    task = client.submit("a cat", model="sdxl")
+    (line,) = [line for line in gpugen("queue").stdout.splitlines() if task.id in line]
+    assert "waiting for a worker that has the model sdxl" in line
 
 
 def test_an_empty_queue_says_so(gpugen: Shell) -> None:

@@ -240,7 +240,21 @@ def test_a_task_that_no_worker_here_has_the_memory_for_fails_instead_of_starting
     assert queue.task(fits)[0] == "queued"
     error = queue.events(task)[-1]["error"]
     assert error["code"] == "out_of_memory"
-    assert error["message"] == "No worker here has the memory for 64x64 with emoji, some 58 GB."
+    assert error["message"] == "No worker here can draw 64x64 with emoji, some 58 GB: w has 24 GB."
+    assert error["hint"].startswith("Ask for a smaller size")
+
+
+def test_a_task_of_more_pixels_than_any_worker_here_draws_fails_with_that_limit(scaler, provider, queue):
+    task = queue.submit()
+    _reconcile(scaler)
+    worker = _arrive(queue, provider, "emoji")
+    queue.database.call(
+        lambda store: store.change("UPDATE workers SET max_pixels = 100 WHERE id = ?", worker)
+    )
+    _reconcile(scaler)
+    error = queue.events(task)[-1]["error"]
+    assert error["code"] == "not_supported"
+    assert "w draws at most 100 pixels, and these are" in error["message"]
 
 
 _HUGE = "UPDATE tasks SET memory = 58000000000, width = 64, height = 64 WHERE id = ?"
