@@ -15,16 +15,19 @@ BENCHMARKS ?=
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt
-# make has built the panel by then; whoever installs without make has it built by the build backend.
-EDITABLE := HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(INSTALL) --no-build-isolation --editable
 JLPM := cd labextension && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" jlpm
 
 PANEL := kernel_ext/gpugen_jupyter/labextension/package.json
 PANEL_MODULES := labextension/node_modules/.yarn-state.yml
 PANEL_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f) labextension/package.json labextension/tsconfig.json
 INSTALLED_PANEL = $(VENV)/share/jupyter/labextensions/@gpugen/lab
-# What `make watch` has put there leads into a checkout: pip must neither follow it nor stumble over it.
-UNWATCH = [ ! -L $(INSTALLED_PANEL) ] || rm $(INSTALLED_PANEL)
+LINK_PANEL = rm -rf $(INSTALLED_PANEL) && ln -s "$(CURDIR)/kernel_ext/gpugen_jupyter/labextension" $(INSTALLED_PANEL)
+# make has built the panel by then; whoever installs without make has it built by the build backend. The link that
+# `make watch` leaves may lead to a checkout that is gone: pip must not follow it. It comes back, for the watch may go on.
+EDITABLE := HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(INSTALL) --no-build-isolation --editable
+install_gpugen = watched=; [ ! -L $(INSTALLED_PANEL) ] || { rm $(INSTALLED_PANEL) && watched=1; }; \
+  $(EDITABLE) '.[$1]' && { [ -z "$$watched" ] || { $(LINK_PANEL); }; }
+DEMO_EXTRAS := server,worker,lab
 PROJECT := pyproject.toml constraints.txt labextension/install.json kernel_ext/jupyter-config/gpugen.json $(PANEL)
 
 export PIP_ROOT_USER_ACTION := ignore
@@ -63,7 +66,7 @@ lab: $(VENV)/.demo
 	@$(PY) -m tools.demo --lab
 
 watch: $(VENV)/.demo
-	@rm -rf $(INSTALLED_PANEL) && ln -s "$(CURDIR)/kernel_ext/gpugen_jupyter/labextension" $(INSTALLED_PANEL)
+	@$(LINK_PANEL)
 	@$(JLPM) watch
 
 # The tests of a file stay in one process and in their order. The browser has runs of its own: its driver keeps an
@@ -141,14 +144,12 @@ $(PANEL): $(PANEL_SOURCES) | $(PANEL_MODULES)
 
 $(VENV)/.demo: $(PROJECT) | $(VENV)/.torch $(VENV)/.tools
 	@echo '==> gpugen and what it needs'
-	@$(UNWATCH)
-	@$(EDITABLE) '.[server,worker,lab]'
+	@$(call install_gpugen,$(DEMO_EXTRAS))
 	@touch $@
 
 $(VENV)/.dev: $(PROJECT) | $(VENV)/.torch $(VENV)/.tools
 	@echo '==> gpugen and what its tests need'
-	@$(UNWATCH)
-	@$(EDITABLE) '.[dev]'
+	@$(call install_gpugen,dev)
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.browser: | $(VENV)/.dev
