@@ -37,6 +37,8 @@ class Hands:
                 await self._ledger.change(machines.settled, machine.id)
             case "up":
                 await self._ledger.change(machines.up, machine.id)
+            case "drain":
+                await self._drain(machine, step.why)
             case "leave":
                 await self._let_go(machine, step.why, machine.id in view.busy)
             case "ended":
@@ -53,6 +55,10 @@ class Hands:
             await self._end(machine, str(refused), failed=False)
             return
         await self._ledger.change(machines.asked, machine.id, operation)
+
+    async def _drain(self, machine: Machine, why: str) -> None:
+        await self._ledger.change(machines.leave, machine, why, True)
+        log.info("a machine is drained", machine=machine.name, why=why)
 
     async def _let_go(self, machine: Machine, why: str, even_if_busy: bool) -> None:
         if not await self._ledger.change(machines.leave, machine, why, even_if_busy):

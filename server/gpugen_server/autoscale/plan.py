@@ -91,14 +91,14 @@ class Step(Struct, frozen=True):
 
     Attributes:
         kind: `ask` the provider (again) for a machine that was wished for; note that it was `asked`, for it
-            is there; note that what was asked is `settled`, or that it is `up`; tell it to `leave`; note that
-            it has `ended`, or was `cut` off, which is a failure unless its worker had done something;
-            remove a `stray`, which no row knows.
+            is there; note that what was asked is `settled`, or that it is `up`; `drain` it: its worker does
+            its task and gets no other; tell it to `leave`; note that it has `ended`, or was `cut` off, which
+            is a failure unless its worker had done something; remove a `stray`, which no row knows.
         why: for people.
         failed: it ended without having been of use.
     """
 
-    kind: Literal["ask", "asked", "settled", "up", "leave", "ended", "cut", "stray"]
+    kind: Literal["ask", "asked", "settled", "up", "drain", "leave", "ended", "cut", "stray"]
     name: str
     why: str = ""
     failed: bool = False
@@ -220,7 +220,7 @@ def _is_cut(rules: Rules, scene: Scene, machine: Machine) -> bool:
 
 def _why_leave(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> str:
     """Why a machine must go; empty while it may stay. One that was told is told again: calls get lost."""
-    if machine.leaving:
+    if machine.leaving and not _is_drained(scene, machine):
         return machine.leaving
     if seen.failed:
         return seen.text or "it failed"
@@ -244,19 +244,25 @@ def _late(rules: Rules, scene: Scene, machine: Machine) -> bool:
 def _surplus(rules: Rules, scene: Scene, found: Sequence[Step]) -> list[Step]:
     """Those that go because fewer are needed: the one that was idle for longest first, it has least to lose.
 
-    What was not needed within the window goes once it is idle; what is over the limit goes in any case.
+    What was not needed within the window goes once it is idle. What is over the limit, for that was lowered,
+    goes in any case, but a busy one is drained: no task pays for it.
     """
     going = {step.name for step in found if step.kind in {"leave", "ended", "cut"}}
     shown = {name for name, seen in scene.sightings.items() if seen.state != "ended"} - going
-    there = [each for each in scene.machines if each.name in shown]
+    there = [each for each in scene.machines if each.name in shown and not each.leaving]
     order = sorted(there, key=lambda machine: (machine.id in scene.busy, machine.used_at, machine.id))
     over = len(there) - rules.max_workers
     needless = len(there) - max(scene.wanted, 0)
     return [
-        Step("leave", machine.name, _NEEDLESS)
+        Step("drain" if machine.id in scene.busy else "leave", machine.name, _NEEDLESS)
         for place, machine in enumerate(order)
         if place < over or (place < needless and _is_idle(scene, machine))
     ]
+
+
+def _is_drained(scene: Scene, machine: Machine) -> bool:
+    """Whether it goes once its worker has done its task."""
+    return machine.leaving == _NEEDLESS and machine.id in scene.busy
 
 
 def _is_idle(scene: Scene, machine: Machine) -> bool:

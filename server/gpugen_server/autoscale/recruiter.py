@@ -61,7 +61,7 @@ class Recruiter:
 
     def _pace(self, view: View) -> float:
         rhythm = self._provider.rhythm
-        if any(machine.leaving or machine.worker is None for machine in view.machines):
+        if any(_comes_or_goes(view, machine) for machine in view.machines):
             return rhythm.short
         return rhythm.usual if view.machines or view.demand.work.waiting else rhythm.none
 
@@ -162,6 +162,11 @@ class Recruiter:
             await self._teller.starting(_starting(first.text, up=up), {"machine": first.name, "up": up})
         elif view.machines:
             await self._teller.waiting("The last machine is still going; the next one follows it.", {})
+
+
+def _comes_or_goes(view: View, machine: Machine) -> bool:
+    """One that is drained is looked after like the others until its worker is done."""
+    return machine.worker is None or (bool(machine.leaving) and machine.id not in view.busy)
 
 
 def _served(view: View) -> bool:

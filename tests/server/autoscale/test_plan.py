@@ -202,11 +202,33 @@ def test_what_no_row_knows_is_removed_unless_it_is_stopped():
     assert _kinds(seen=seen) == [("stray", "gpugen-x")]
 
 
-def test_of_too_many_the_one_idle_for_longest_goes_and_a_busy_one_last():
+def test_of_too_many_the_one_idle_for_longest_goes_and_a_busy_one_last_once_it_is_done():
     busy = _machine("a", busy_at=NOW)
     idle, idler = _machine("b", busy_at=NOW - 50), _machine("c", busy_at=NOW - 100)
     assert _kinds(busy, idle, idler, busy={"a"}) == [("leave", "gpugen-c")]
-    assert _kinds(busy, idle, idler, busy={"a", "b", "c"}) == [("leave", "gpugen-c")]
+    assert _kinds(busy, idle, idler, busy={"a", "b", "c"}) == [("drain", "gpugen-c")]
+
+
+def test_one_that_is_drained_finishes_its_task_then_leaves_and_no_other_goes_for_it():
+    drained = _machine("a", leaving="fewer workers are needed", busy_at=NOW)
+    working = _machine("b", busy_at=NOW - 9)
+    one = Rules(max_workers=1)
+    assert _kinds(drained, working, rules=one, busy={"a", "b"}) == []
+    assert _kinds(drained, working, rules=one, busy={"b"}) == [("leave", "gpugen-a")]
+    assert missing(2, one, [drained, working]) == 0
+
+
+def test_one_that_is_drained_and_falls_silent_or_fails_leaves_at_once():
+    drained = _machine("a", leaving="fewer workers are needed")
+    (step,) = _steps(drained, busy={"a"}, heard={"a": NOW - 181})
+    assert (step.kind, step.why) == ("leave", "the machine's worker was silent for 180 s")
+    failing = {drained.name: Sighting(state="running", failed=True)}
+    assert _kinds(drained, busy={"a"}, seen=failing) == [("leave", "gpugen-a")]
+
+
+def test_one_that_must_go_for_another_reason_is_told_again_also_while_it_is_busy():
+    leaving = _machine("a", leaving="the machine's worker was silent for 180 s")
+    assert _kinds(leaving, busy={"a"}) == [("leave", "gpugen-a")]
 
 
 def test_what_was_not_needed_within_the_window_goes_once_it_is_idle():
@@ -234,7 +256,7 @@ MACHINES = st.tuples(
     AGES,
     st.sampled_from(["", "op"]),
     st.sampled_from([None, "w"]),
-    st.sampled_from(["", "go"]),
+    st.sampled_from(["", "go", "fewer workers are needed"]),
     SEEN,
 )
 
@@ -268,9 +290,11 @@ def test_whatever_there_is_each_machine_has_one_fate_and_too_many_never_stay(
         wanted=wanted,
     )
     found = steps(rules, scene)
-    fates = Counter(step.name for step in found if step.kind in {"ask", "leave", "ended", "cut"})
+    fates = Counter(step.name for step in found if step.kind in {"ask", "drain", "leave", "ended", "cut"})
     assert all(count == 1 for count in fates.values())
-    over = {step.name for step in found if step.kind in {"leave", "ended", "cut"}}
+    over = {step.name for step in found if step.kind in {"drain", "leave", "ended", "cut"}}
+    over |= {each.name for each in machines if each.id in busy and each.leaving.startswith("fewer")}
+    assert not {step.name for step in found if step.kind == "drain"} - {f"m{id}" for id in busy}
     staying = [each for each in sightings if sightings[each].state != "ended" and each not in over]
     assert len(staying) <= most
     assert {machine.name for machine in machines if machine.leaving and machine.name in sightings} <= over | {

@@ -331,6 +331,37 @@ def test_a_machine_that_is_let_go_gets_no_more_tasks_and_the_next_waits_until_it
     assert len(provider.started) == 2
 
 
+def test_a_lower_limit_after_a_restart_costs_no_task_idle_machines_go_first_and_busy_ones_when_done(
+    queue, provider
+):
+    before = _scaler(queue, provider, max_workers=3)
+    tasks, helpers = [queue.submit() for _ in range(3)], []
+    _reconcile(before)
+    for name in list(provider.started):
+        provider.started.append(name)  # as if it was the last
+        helpers.append(_arrive(queue, provider))
+    names = provider.started[:3]
+    for worker in helpers[:2]:
+        queue.claim(worker)
+    queue.database.call(lambda store: store.change("DELETE FROM duties"))
+    after = _scaler(queue, provider, max_workers=1)
+    _reconcile(after, 3)
+    assert provider.stopped[:1] == names[2:]  # the idle one, told again and again
+    assert set(provider.stopped) == set(names[2:])
+    (drained,) = queue.row("SELECT id FROM workers WHERE draining = 1 AND id != ?", helpers[2])
+    assert drained in helpers[:2]
+    assert [queue.task(task)[0] for task in tasks] == ["running", "running", "queued"]
+    del provider.shown[names[2]]
+    queue.database.call(
+        lambda store: store.change("UPDATE tasks SET state = 'canceled' WHERE worker = ?", drained)
+    )
+    assert queue.claim(drained) == ()
+    _reconcile(after, 2)
+    gone = names[helpers.index(drained)]
+    assert set(provider.stopped) == {names[2], gone}
+    assert len(provider.started) == 6  # none came for it
+
+
 def test_a_server_that_has_just_started_lets_nobody_go_for_what_it_cannot_know(queue, provider):
     queue.submit()
     before = _scaler(queue, provider)
