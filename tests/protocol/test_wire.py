@@ -24,6 +24,12 @@ def test_a_complaint_is_a_sentence_that_names_the_field(body, sentence):
     assert refused.value.message == sentence
 
 
+def test_of_a_field_that_stands_twice_the_last_one_counts_and_each_is_checked():
+    assert wire.decode('{"prompt": "a", "n": 1, "n": 2}', TaskRequest).n == 2
+    with pytest.raises(InvalidRequest, match="n: must be int"):
+        wire.decode('{"prompt": "a", "n": "1", "n": 2}', TaskRequest)
+
+
 def test_what_is_no_json_says_so():
     with pytest.raises(InvalidRequest, match="not valid JSON"):
         wire.decode(b"{", TaskRequest)
