@@ -32,7 +32,7 @@ from gpugen_server.tokens.gate import Gate
 from gpugen_server.tokens.throttle import Throttle
 from gpugen_server.web.application import make_application, no_forms
 from gpugen_server.web.dispatch import Dispatcher
-from gpugen_server.web.handler import BODY_SECONDS, LARGEST_JSON
+from gpugen_server.web.handler import LARGEST_JSON
 from gpugen_server.web.holds import Holds
 from gpugen_server.web.services import Services
 
@@ -140,7 +140,6 @@ class Server:
         self._http = HTTPServer(
             make_application(self._services),
             max_body_size=LARGEST_JSON,
-            body_timeout=BODY_SECONDS,
             idle_connection_timeout=120.0,
             xheaders=bool(self.settings.proxies),
             trusted_downstream=self.settings.trusted_proxies,

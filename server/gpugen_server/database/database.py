@@ -93,7 +93,7 @@ class Database:
         answer: asyncio.Future[T] = loop.create_future()
 
         def transact() -> None:
-            if answer.cancelled():  # nobody waits any more, and nothing has begun
+            if answer.done():  # nobody waits any more, and nothing has begun
                 return
             try:
                 result, outbox = self._transact(function, *args, **kw)
@@ -103,11 +103,11 @@ class Database:
                 loop.call_soon_threadsafe(self._settle, answer, result, outbox)
 
         self._threads.submit(transact)
+        late = loop.call_later(PATIENCE, _give_up, answer)
         try:
-            async with asyncio.timeout(PATIENCE):
-                return await answer
-        except TimeoutError:
-            raise Unavailable("The database takes too long to answer.", retry_after=5.0) from None
+            return await answer
+        finally:
+            late.cancel()
 
     def call(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """As `run`, on the calling thread; for the command line."""
@@ -190,6 +190,10 @@ class Database:
 def _fail(answer: asyncio.Future[T], error: BaseException) -> None:
     if not answer.done():
         answer.set_exception(error)
+
+
+def _give_up(answer: asyncio.Future[T]) -> None:
+    _fail(answer, Unavailable("The database takes too long to answer.", retry_after=5.0))
 
 
 def _engine(where: Path | str, synchronous: str) -> Engine:

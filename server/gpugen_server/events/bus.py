@@ -80,8 +80,9 @@ class Bus:
 
     def publish(self, entries: list[Entry]) -> None:
         """Tell this process's watchers at once and all others' soon; never fails and never waits."""
-        self._here.extend(entries)
-        self._heard.set()
+        if len(self._hub):  # who comes later reads what was committed before
+            self._here.extend(entries)
+            self._heard.set()
         self._out.extend(entries)
         self._sent.clear()
         self._filled.set()

@@ -42,6 +42,10 @@ class Gate:
             raise Unauthorized(hint="`gpugen token create` makes a new one.")
         return principal
 
+    def knows(self, authorization: str) -> bool:
+        """Whether that header carries a token which was good a moment ago; `identify` says if it still is."""
+        return _key(authorization.partition(" ")[2]) in self._known
+
     def forget(self) -> None:
         """Look every token up anew."""
         self._known = {key: (principal, 0.0) for key, (principal, _) in self._known.items()}

@@ -8,13 +8,14 @@ from typing import Any
 
 import structlog
 from tornado import httputil
-from tornado.web import Application, RequestHandler, url
+from tornado.web import RequestHandler, url
 
 from gpugen_server.web.claims import WorkerHandler
 from gpugen_server.web.handler import Missing
 from gpugen_server.web.health import Healthz, Readyz
 from gpugen_server.web.metrics import Requests
 from gpugen_server.web.openapi import describe
+from gpugen_server.web.reception import Site
 from gpugen_server.web.routes import ROUTES
 from gpugen_server.web.services import Services
 
@@ -26,13 +27,14 @@ _CHATTER = (WorkerHandler, Healthz, Readyz)
 log = structlog.get_logger("gpugen_server.access")
 
 
-def make_application(services: Services) -> Application:
+def make_application(services: Services) -> Site:
     """All routes over `services`; Tornado tries one after the other."""
     arguments = {"services": services}
     often_first = sorted(ROUTES, key=lambda route: not issubclass(route.handler, WorkerHandler))
     rules: list[Any] = [url(f"{route.path.regex}$", route.handler, arguments) for route in often_first]
-    return Application(
+    return Site(
         rules,
+        knows=services.gate.knows,
         default_handler_class=Missing,
         default_handler_args=arguments,
         log_function=_log_request,

@@ -32,6 +32,7 @@ JSON_BYTES = 65_536
 LARGEST_JSON = 2**21  # bytes after which a connection is cut that sends more than it may
 BODY_SECONDS = 60.0  # until a body must be there
 IMAGE_SECONDS = 300.0  # the same, of an image
+_LONGEST_LENGTH = 18  # digits of a Content-Length; Python refuses to read thousands of them
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
@@ -134,9 +135,13 @@ class Handler(Endpoint):
     max_body = JSON_BYTES
     body_seconds = BODY_SECONDS
 
+    def initialize(self, services: Services) -> None:
+        """As of every endpoint; what arrives of the body collects here."""
+        super().initialize(services)
+        self._body = bytearray()
+
     async def prepare(self) -> None:
         """Check the token, then the size that the client announces."""
-        self._body = bytearray()
         await self.authorize()
         await self.admit()
         self._check_length(self.request.headers.get("Content-Length", "0"))
@@ -186,7 +191,7 @@ class Handler(Endpoint):
     def _check_length(self, announced: str) -> None:
         if not (announced.isascii() and announced.isdecimal()):
             raise InvalidRequest("The Content-Length is not a number.")
-        if int(announced) > self.max_body:
+        if len(announced) > _LONGEST_LENGTH or int(announced) > self.max_body:
             raise self._too_large()
 
     def _too_large(self) -> BodyTooLarge:
