@@ -10,6 +10,7 @@ from tests.conftest import RunningServer
 from tests.fakes import DrawingWorker, until
 from tests.kernel_ext.conftest import Shell
 
+from gpugen import listings
 from gpugen.client import Client
 from gpugen_client.claims import WorkerApi
 from gpugen_protocol.worker import ClaimRequest, Failure
@@ -30,13 +31,15 @@ def test_the_queue_lists_what_waits_and_runs(
     assert [task["state"] for task in tasks] == ["queued", "running"]
 
 
-def test_a_task_in_nobodys_line_says_why_instead_of_a_number(
-    gpugen: Shell, client: Client, server: RunningServer
+def test_a_task_in_nobodys_line_says_why_instead_of_a_number_here_and_in_a_notebook(
+    gpugen: Shell, client: Client, server: RunningServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.worker("emoji")
     task = client.submit("a cat", model="sdxl")
     (line,) = [line for line in gpugen("queue").stdout.splitlines() if task.id in line]
     assert "waiting for a worker that has the model sdxl" in line
+    listings.queue(client)
+    assert "waiting for a worker that has the model sdxl" in capsys.readouterr().out
 
 
 def test_an_empty_queue_says_so(gpugen: Shell) -> None:
