@@ -82,7 +82,7 @@ def why(store: Store, task: Waiting, live_after: float, known: Ahead | None = No
     if not ready:
         return _set_aside(able, at)
     usual = estimate.usual_seconds(store, task.model, task.width, task.height, task.work)
-    eta = estimate.queued_seconds(store, usual, ahead, ready)
+    eta = estimate.queued_seconds(store, usual, _that_goes(ahead, live), ready)
     if at is None:
         return Wait(
             reason="busy", text=f"more than {places.MAX_POSITION:,} tasks before yours", eta_seconds=eta
@@ -111,6 +111,16 @@ def is_plain(text: str) -> bool:
     """Whether `text` is one of ours, or none; what others told a task of its wait says more."""
     ours = ("waiting for a worker", "next in line", "more than")
     return not text or text.startswith(ours) or text.endswith("before yours")
+
+
+def _that_goes(ahead: Ahead, live: Sequence[LiveWorker]) -> Ahead:
+    """What is before a task without what nobody there can draw: that keeps its place, and delays nobody."""
+    goes = {
+        kind: work
+        for kind, work in ahead.work.items()
+        if any(worker.serves(kind.model, 0, kind.width * kind.height) for worker in live)
+    }
+    return Ahead(ahead.tasks, goes)
 
 
 def _unserved(task: Waiting, live: Sequence[LiveWorker], at: int | None) -> Wait:

@@ -78,6 +78,15 @@ def test_who_waits_for_room_is_told_when_a_worker_comes_that_has_it(nobody):
     assert nobody.events(task)[-1]["text"] == "next in line"
 
 
+def test_what_nobody_can_draw_and_is_before_a_task_does_not_count_for_its_time(nobody):
+    nobody.new_worker("emoji", max_pixels=64 * 64)
+    measured(nobody, "emoji", 64, 64)
+    nobody.submit(model="sdxl")
+    nobody.submit(width=128, height=128)
+    first, second = (nobody.get(nobody.submit(width=64, height=64)).eta_seconds for _ in range(2))
+    assert second == pytest.approx(2 * first)
+
+
 def test_workers_set_aside_are_waited_for_until_a_time_that_is_named(nobody):
     measured(nobody, "emoji", 64, 64)
     bad = nobody.new_worker("emoji", name="bad")
