@@ -74,6 +74,18 @@ def worker(running: RunningServer, folder: Path) -> Iterator[None]:
         _stop(process)
 
 
+@contextmanager
+def small_server(module: str, *arguments: str) -> Iterator[str]:
+    """`python -m module ...`, which prints the port that it serves; the value is its URL."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.kill()
+        process.wait()
+
+
 def _environ(folder: Path, synchronous: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GPUGEN_")}
     return {**kept, "GPUGEN_DATA_DIR": str(folder), "GPUGEN_SYNCHRONOUS": synchronous}

