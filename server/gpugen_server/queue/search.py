@@ -12,7 +12,6 @@ from gpugen_protocol.task import Task, TaskPage
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.queue import place, records
-from gpugen_server.queue.place import Ahead
 from gpugen_server.queue.records import COLUMNS, Record
 
 MOST_ACTIVE = 1000  # tasks that `active` names
@@ -45,14 +44,13 @@ class EventRows(NamedTuple):
     finished: bool
 
 
-def get(store: Store, task: str, user: str | None, live_after: float, ahead: Ahead | None = None) -> Task:
-    """The task as it is now; `ahead` is what is before it in the queue, if the caller knows.
+def get(store: Store, task: str, user: str | None, live_after: float) -> Task:
+    """The task as it is now.
 
     Raises:
         NotFound: `user` has no such task.
     """
-    record = records.find(store, task, user)
-    return records.show(store, record, live_after, None if ahead is None else {record.num: ahead})
+    return records.show(store, records.find(store, task, user), live_after)
 
 
 def snapshot(store: Store, task: str, user: str | None, live_after: float) -> Snapshot:

@@ -11,32 +11,35 @@ from gpugen_protocol import wire
 from gpugen_protocol.errors import GpugenError, IdempotencyConflict
 from gpugen_protocol.events import PhaseEvent, StateEvent
 from gpugen_protocol.request import ResolvedRequest, TaskRequest
+from gpugen_protocol.task import Task
 from gpugen_server.database import Store
 from gpugen_server.events import log
-from gpugen_server.events.log import TaskKey
-from gpugen_server.queue import ids, inputs, order, waiting
+from gpugen_server.queue import ids, inputs, order, records, waiting
 from gpugen_server.queue import place as places
 from gpugen_server.queue.limits import Limits
 from gpugen_server.queue.order import Lane
 from gpugen_server.queue.place import Ahead
+from gpugen_server.queue.records import Record
 from gpugen_server.queue.waiting import Wait, Waiting
 
 # It takes the numbers 1 and 2 for the events that tell of it.
-_INSERT = """
+_INSERT = f"""
 INSERT INTO tasks (
   state, phase, phase_text, attempt, released, cancel, last_seq, closed,
   id, owner, group_name, priority, turn, place, model, width, height, work, memory, prompt, request,
   idempotency_key, body_hash, max_attempts, retry_of, created_at
 ) VALUES ('queued', 'queued', ?, 0, 0, 0, 2, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-RETURNING num
-"""
+RETURNING {records.COLUMNS}
+"""  # noqa: S608
 _LAST = 2**62  # no task has so high a number: a new one is the last of its place
 _KEY = "SELECT id, body_hash FROM tasks WHERE owner = ? AND idempotency_key = ?"
-_SERVED = "SELECT (SELECT max(turn) FROM tasks WHERE attempt > 0), (SELECT turn FROM past)"
-_SERVED_HERE = (
-    "SELECT EXISTS (SELECT 1 FROM tasks WHERE attempt > 0 AND turn = ? AND owner = ? AND priority = ?)"
-)
-_WAITING = "SELECT max(turn) FROM tasks WHERE state = 'queued' AND owner = ? AND priority = ?"
+_LANE = """
+SELECT served,
+  EXISTS (SELECT 1 FROM tasks WHERE attempt > 0 AND turn = served AND owner = ? AND priority = ?),
+  (SELECT max(turn) FROM tasks WHERE state = 'queued' AND owner = ? AND priority = ?),
+  (SELECT turn FROM past)
+FROM (SELECT max(turn) AS served FROM tasks WHERE attempt > 0) AS last
+"""
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -73,11 +76,22 @@ class Submission(Struct, frozen=True, kw_only=True):
 
 
 class Submitted(NamedTuple):
-    """The id of a task, and whether it is new; of a new one that waits, what is before it."""
+    """The id of a task, and of a new one its row and what is before it."""
 
     task: str
-    new: bool
+    record: Record | None = None
     ahead: Ahead | None = None
+
+    @property
+    def new(self) -> bool:
+        """Whether it was not there before."""
+        return self.record is not None
+
+    def show(self, store: Store, user: str, live_after: float) -> Task:
+        """The task as its `user` sees it."""
+        record = self.record or records.find(store, self.task, user)
+        ahead = None if self.ahead is None else {record.num: self.ahead}
+        return records.show(store, record, live_after, ahead)
 
 
 def submit(
@@ -98,18 +112,18 @@ def submit(
     store.alone(f"submits of {submission.user}")  # two at once could get the same turn, or use one key twice
     known = _find(store, submission) if submission.key else None
     if known is not None:
-        return Submitted(known, False)
+        return Submitted(known)
     if submission.refusal is not None:
         raise submission.refusal
     limits.check(store, submission.user)
     turn = order.turn(_lane(store, submission), submission.priority)
     ahead = places.ahead(store, order.place(turn, submission.priority), _LAST)
     wait = _outlook(store, submission, turn, live_after, ahead)
-    task = _insert(store, submission, turn, wait.text)
-    inputs.use(store, task.num, submission.user, submission.resolved)
-    log.write(store, task, 1, StateEvent, state="queued")
-    log.write(store, task, 2, PhaseEvent, phase="queued", text=wait.text, data=wait.data)
-    return Submitted(task.id, True, ahead)
+    record = _insert(store, submission, turn, wait.text)
+    inputs.use(store, record.num, submission.user, submission.resolved)
+    log.write(store, record.key, 1, StateEvent, state="queued")
+    log.write(store, record.key, 2, PhaseEvent, phase="queued", text=wait.text, data=wait.data)
+    return Submitted(record.id, record, ahead)
 
 
 def _outlook(store: Store, submission: Submission, turn: int, live_after: float, ahead: Ahead) -> Wait:
@@ -128,14 +142,13 @@ def _outlook(store: Store, submission: Submission, turn: int, live_after: float,
 
 
 def _lane(store: Store, submission: Submission) -> Lane:
-    served, over = store.row(_SERVED) or (None, -1)
     lane = (submission.user, submission.priority)
-    waiting = store.value(_WAITING, *lane)
+    ((served, served_here, waiting, over),) = store.rows(_LANE, *lane, *lane)
     return Lane(
         served=-1 if served is None else served,
-        served_here=served is not None and bool(store.value(_SERVED_HERE, served, *lane)),
+        served_here=bool(served_here),
         waiting=-1 if waiting is None else waiting,
-        over=over,
+        over=-1 if over is None else over,
     )
 
 
@@ -152,13 +165,12 @@ def _find(store: Store, submission: Submission) -> str | None:
     return str(found[0])
 
 
-def _insert(store: Store, submission: Submission, turn: int, text: str) -> TaskKey:
+def _insert(store: Store, submission: Submission, turn: int, text: str) -> Record:
     request, asked = submission.resolved, submission.asked
-    task = ids.ulid()
-    num = store.value(
+    (row,) = store.rows(
         _INSERT,
         text,
-        task,
+        ids.ulid(),
         submission.user,
         asked.group,
         submission.priority,
@@ -177,4 +189,4 @@ def _insert(store: Store, submission: Submission, turn: int, text: str) -> TaskK
         submission.retry_of,
         store.now,
     )
-    return TaskKey(num, task, submission.user)
+    return Record(*row)

@@ -142,4 +142,4 @@ class TaskEvents(Handler):
 
 def _submit(store: Store, submission: Submission, live_after: float, limits: Limits) -> tuple[Task, bool]:
     made = submit.submit(store, submission, live_after, limits)
-    return search.get(store, made.task, submission.user, live_after, made.ahead), made.new
+    return made.show(store, submission.user, live_after), made.new
