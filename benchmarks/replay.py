@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,21 +46,17 @@ class Recording(Layer):
 
     def take(self, steps: int) -> list[list[Statement]]:
         """The statements of each of `steps` transactions."""
-        sent: list[Statement] = []
-
-        class RecordingStore(Store):
-            def _executor(self) -> Callable[[str, tuple[Any, ...]], Any]:
-                execute = super()._executor()
-                return lambda sql, params: (sent.append((sql, params)), execute(sql, params))[1]
-
-        engine: Any = self._database.engine
-        engine.store = lambda: RecordingStore(engine.peewee, time.time())
         taken = []
         for _ in range(steps):
+            self._sent: list[Statement] = []
             self.step()
-            taken.append(sent.copy())
-            sent.clear()
+            taken.append(self._sent)
         return taken
+
+    def _next(self, store: Store) -> str:
+        execute = store._execute
+        store._execute = lambda sql, params: (self._sent.append((sql, params)), execute(sql, params))[1]
+        return super()._next(store)
 
 
 class Replay:

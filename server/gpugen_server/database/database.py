@@ -153,8 +153,7 @@ class Database:
     def _once(
         self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
     ) -> tuple[T, list[Entry]]:
-        with self.engine.transaction():
-            store = self.engine.store()
+        with self.engine.transaction() as store:
             result = function(store, *args, **kw)
         return result, store.outbox
 

@@ -37,22 +37,19 @@ class Engine(Protocol):
     def now(self) -> float:
         """The time by the database's clock, in seconds since the epoch."""
 
-    def store(self) -> Store:
-        """What a function gets; call it inside a transaction."""
-
-    def transaction(self) -> AbstractContextManager[Any]:
+    def transaction(self) -> AbstractContextManager[Store]:
         """A transaction on the calling thread's connection; it raises NotBegun where it cannot begin."""
 
-    def version(self) -> int:
+    def version(self, store: Store) -> int:
         """The version of the schema; 0 for an empty database."""
 
-    def begin_migration(self) -> None:
+    def begin_migration(self, store: Store) -> None:
         """Until this transaction ends, keep other migrations out and let statements take their time."""
 
-    def set_version(self, version: int) -> None:
+    def set_version(self, store: Store, version: int) -> None:
         """Write it down, in the same transaction."""
 
-    def columns(self, table: str) -> set[str]:
+    def columns(self, store: Store, table: str) -> set[str]:
         """The names of a table's columns; empty if there is no such table."""
 
     def remedy(self, error: BaseException) -> Remedy:

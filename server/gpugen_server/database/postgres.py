@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 import peewee
 
 from gpugen_protocol.errors import GpugenError, MissingExtra, StorageFull, Unavailable
 from gpugen_server.complaints import QUIET
-from gpugen_server.database.engine import NotBegun, Remedy
+from gpugen_server.database.engine import Remedy
 from gpugen_server.database.store import PostgresStore, Store
+from gpugen_server.database.transaction import Transaction
+
+if TYPE_CHECKING:  # it needs the driver, which not everybody has
+    from gpugen_server.database.session import Session
 
 CONNECTIONS = 8  # of one server process; each is a thread that waits for the network
 _CONNECT_SECONDS = 5
@@ -35,6 +38,10 @@ _GROWING = frozenset({"mdextend", "mdzeroextend"})
 logger = logging.getLogger(__name__)
 
 
+class _Threads(threading.local):
+    session: Session | None = None
+
+
 class Postgres:
     """The database at `url`, `postgresql://user:password@host:port/name`.
 
@@ -52,12 +59,17 @@ class Postgres:
 
     def __init__(self, url: str) -> None:
         try:
-            import psycopg  # noqa: F401 - peewee does without it until a connection is made
+            import psycopg
+
+            from gpugen_server.database.session import Session
         except ModuleNotFoundError:
             raise MissingExtra(
                 "PostgreSQL needs its driver, which is not installed.",
                 hint="Run: pip install 'gpugen[postgres]'",
             ) from None
+        self._driver = psycopg.Error
+        self._make_session = Session
+        self._threads = _Threads()
         self.name = _without_password(url)
         self._ahead = 0.0  # seconds by which the database's clock is ahead of ours
         self._measured = -_MEASURED
@@ -77,51 +89,39 @@ class Postgres:
             ),
         )
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Transaction:
         """READ COMMITTED: rows that are read to be changed are locked by `Store.lock`."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self.peewee.atomic())
-            except peewee.PeeweeException as error:
-                raise NotBegun from error
-            yield
+        return Transaction(self._begin, self._driver)
 
     def now(self) -> float:
         """PostgreSQL's clock, as it was measured last: servers whose own clocks differ agree on leases."""
         return time.time() + self._ahead
 
-    def store(self) -> Store:
-        """As `Engine.store`."""
-        if time.monotonic() - self._measured >= _MEASURED:
-            self._measure()
-        return PostgresStore(self.peewee, self.now())
-
-    def begin_migration(self) -> None:
+    def begin_migration(self, store: Store) -> None:
         """As `Engine.begin_migration`."""
-        self.peewee.execute_sql("SET LOCAL statement_timeout = 0")
-        self.peewee.execute_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        store.change("SET LOCAL statement_timeout = 0")
+        store.rows(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
 
-    def version(self) -> int:
+    def version(self, store: Store) -> int:
         """Kept in a table of one row."""
-        if not self.columns("gpugen_schema"):
+        if not self.columns(store, "gpugen_schema"):
             return 0
-        return int(self.peewee.execute_sql("SELECT version FROM gpugen_schema").fetchone()[0])
+        return int(store.value("SELECT version FROM gpugen_schema"))
 
-    def set_version(self, version: int) -> None:
+    def set_version(self, store: Store, version: int) -> None:
         """As `Engine.set_version`."""
-        self.peewee.execute_sql("CREATE TABLE IF NOT EXISTS gpugen_schema (version INTEGER NOT NULL)")
-        self.peewee.execute_sql("DELETE FROM gpugen_schema")
-        self.peewee.execute_sql("INSERT INTO gpugen_schema (version) VALUES (%s)", (version,))
+        store.change("CREATE TABLE IF NOT EXISTS gpugen_schema (version INTEGER NOT NULL)")
+        store.change("DELETE FROM gpugen_schema")
+        store.change("INSERT INTO gpugen_schema (version) VALUES (?)", version)
 
-    def columns(self, table: str) -> set[str]:
+    def columns(self, store: Store, table: str) -> set[str]:
         """As `Engine.columns`."""
-        found = self.peewee.execute_sql(
+        found = store.rows(
             "SELECT column_name FROM information_schema.columns"
-            " WHERE table_schema = current_schema() AND table_name = %s",
-            (table,),
+            " WHERE table_schema = current_schema() AND table_name = ?",
+            table,
         )
-        return {name for (name,) in found.fetchall()}
+        return {name for (name,) in found}
 
     def remedy(self, error: BaseException) -> Remedy:
         """A lost race is run again. After anything else the connection is replaced: it may be gone, or lead
@@ -139,6 +139,21 @@ class Postgres:
             hint="Is it running, and is GPUGEN_DATABASE_URL right? The server's log says more.",
             retry_after=1.0,
         )
+
+    def _begin(self) -> Store:
+        session = self._session()
+        if time.monotonic() - self._measured >= _MEASURED:
+            self._measure()
+        session.begin()
+        return PostgresStore(self.peewee, session, self.now())
+
+    def _session(self) -> Session:
+        """The calling thread's, on the connection that peewee has for it."""
+        connection = self.peewee.connection()
+        session = self._threads.session
+        if session is None or session.connection is not connection:
+            session = self._threads.session = self._make_session(connection)
+        return session
 
     def _measure(self) -> None:
         before = time.time()

@@ -10,6 +10,7 @@ import json
 from gpugen_protocol.errors import Misconfigured
 from gpugen_server.database import tables
 from gpugen_server.database.engine import Engine
+from gpugen_server.database.store import Store
 
 # gpugen 0.1.0. Until then only SQLite was there, so `user`, a keyword of PostgreSQL, needs its quotes.
 _FIRST = (
@@ -135,17 +136,17 @@ def migrate(engine: Engine, target: int = VERSION) -> int:
     Raises:
         Misconfigured: the database is newer than this program.
     """
-    with engine.transaction():
-        engine.begin_migration()
-        found = engine.version()
+    with engine.transaction() as store:
+        engine.begin_migration(store)
+        found = engine.version(store)
         _refuse_newer(engine, found)
         for step in STEPS[found:target]:
             for statement in step:
-                engine.peewee.execute_sql(statement.format(**engine.types))
+                store.change(statement.format(**engine.types))
             if step is _ORDER:
-                _fill_columns(engine)
+                _fill_columns(store)
         if found < target:
-            engine.set_version(target)
+            engine.set_version(store, target)
     return found
 
 
@@ -155,12 +156,12 @@ def check(engine: Engine) -> None:
     Raises:
         Misconfigured: they are of another version, or not all there.
     """
-    with engine.transaction():
-        found = engine.version()
+    with engine.transaction() as store:
+        found = engine.version(store)
         missing = {
             f"{table}.{column}"
             for table, columns in tables.columns().items()
-            for column in columns - engine.columns(table)
+            for column in columns - engine.columns(store, table)
         }
     _refuse_newer(engine, found)
     if found < VERSION:
@@ -184,9 +185,9 @@ def _refuse_newer(engine: Engine, found: int) -> None:
         )
 
 
-def _fill_columns(engine: Engine) -> None:
+def _fill_columns(store: Store) -> None:
     """What `_ORDER` took out of the JSON, for tasks that are there already: a page of them at a time."""
-    store, last = engine.store(), -1
+    last = -1
     while page := store.rows(_REQUESTS, last):
         for num, text in page:
             request = json.loads(text)

@@ -5,55 +5,20 @@ from __future__ import annotations
 import sqlite3
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar
 
 import peewee
 
 from gpugen_protocol.errors import GpugenError, StorageFull, Unavailable
-from gpugen_server.database.engine import NotBegun, Remedy
+from gpugen_server.database.engine import Remedy
 from gpugen_server.database.store import Store
+from gpugen_server.database.transaction import Transaction
 
 BUSY_TIMEOUT = 5.0  # seconds to wait for another process that writes
 # Pages of 4 KiB in the WAL before they are written to their places. Each task changes much the same pages of
 # the indexes as the one before: the more of them share a checkpoint, the fewer are written twice.
 CHECKPOINT = 4000
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"}
-
-
-class Transaction:
-    """Everything goes to sqlite3 directly, which costs half of what it does through peewee; its errors are
-    translated once, here.
-    """
-
-    def __init__(self, database: Any) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        try:
-            self._connection = self._database.connection()
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise NotBegun from _translated(error)
-        except peewee.PeeweeException as error:
-            raise NotBegun from error
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if error is None:
-            error = self._commit()
-        if error is not None and self._connection.in_transaction:  # a full disk has ended it already
-            self._connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            raise _translated(error)
-
-    def _commit(self) -> sqlite3.Error | None:
-        try:
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            return error
-        return None
 
 
 class Sqlite:
@@ -88,30 +53,26 @@ class Sqlite:
 
     def transaction(self) -> Transaction:
         """The right to write is taken at once: taken later, it could be refused after half of the work."""
-        return Transaction(self.peewee)
+        return Transaction(self._begin, sqlite3.Error)
 
     def now(self) -> float:
         """This machine's clock: nobody else uses the file."""
         return time.time()
 
-    def store(self) -> Store:
-        """As `Engine.store`."""
-        return Store(self.peewee, self.now())
-
-    def begin_migration(self) -> None:
+    def begin_migration(self, store: Store) -> None:
         """Who writes keeps others out already."""
 
-    def version(self) -> int:
+    def version(self, store: Store) -> int:
         """Kept in the file's own header."""
-        return int(self.peewee.execute_sql("PRAGMA user_version").fetchone()[0])
+        return int(store.value("PRAGMA user_version"))
 
-    def set_version(self, version: int) -> None:
+    def set_version(self, store: Store, version: int) -> None:
         """As `Engine.set_version`."""
-        self.peewee.execute_sql(f"PRAGMA user_version = {version:d}")
+        store.change(f"PRAGMA user_version = {version:d}")
 
-    def columns(self, table: str) -> set[str]:
+    def columns(self, store: Store, table: str) -> set[str]:
         """As `Engine.columns`."""
-        return {row[1] for row in self.peewee.execute_sql(f"PRAGMA table_info({table})").fetchall()}
+        return {row[1] for row in store.rows(f"PRAGMA table_info({table})")}
 
     def remedy(self, error: BaseException) -> Remedy:
         """Nobody else writes, so nothing gets better by itself at once."""
@@ -132,10 +93,7 @@ class Sqlite:
             )
         return Unavailable(f"The database cannot do this just now: {text}.", retry_after=1.0)
 
-
-def _translated(error: sqlite3.Error) -> peewee.PeeweeException:
-    """The same error of peewee's, which is what everything above knows; this one stays its cause."""
-    kind = getattr(peewee, type(error).__name__, peewee.DatabaseError)
-    translated: peewee.PeeweeException = kind(str(error))
-    translated.__cause__ = translated.__context__ = error
-    return translated
+    def _begin(self) -> Store:
+        connection = self.peewee.connection()
+        connection.execute("BEGIN IMMEDIATE")
+        return Store(self.peewee, connection, self.now())

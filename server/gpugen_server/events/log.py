@@ -27,6 +27,7 @@ from gpugen_protocol.state import TERMINAL
 from gpugen_server.database import Store
 from gpugen_server.events.entry import Entry
 
+_WRITE = "INSERT INTO events (task_num, seq, body) VALUES"
 _READ = "SELECT seq, body FROM events WHERE task_num = ? AND seq > ? ORDER BY seq LIMIT ?"
 
 
@@ -60,7 +61,7 @@ def write(store: Store, task: TaskKey, seq: int, kind: type[NumberedEvent], **fi
     """Write event `seq` of `task`, for whoever took the number with the change that it tells."""
     body = wire.encode(kind(task=task.id, at=store.at, seq=seq, **fields))
     state = fields["state"] if kind is StateEvent else None
-    store.change("INSERT INTO events (task_num, seq, body) VALUES (?, ?, ?)", task.num, seq, body)
+    store.add_later(_WRITE, task.num, seq, body)
     store.outbox.append(Entry(task.id, task.user, seq, _tag(kind), body, state))
 
 

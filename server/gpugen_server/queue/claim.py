@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -19,9 +19,10 @@ from gpugen_server.queue import order, reap, workers
 from gpugen_server.queue.order import Front
 from gpugen_server.queue.workers import Ability
 
-_HEAD = """
-SELECT num, model, priority, passed_at FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT 1
-"""
+Row = tuple[Any, ...]
+_request = msgspec.json.Decoder(ResolvedRequest).decode
+_FRONT = "FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT 1{lock}"
+_HEAD = f"SELECT num, model, priority, passed_at {_FRONT}"
 _FOR_THE_LOADED = """
 SELECT num FROM tasks WHERE state = 'queued' AND model IN ({loaded}) AND priority >= ? AND num IN (
   SELECT num FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT {most}
@@ -35,16 +36,25 @@ UPDATE tasks SET
   state = 'running', phase = 'starting', phase_text = '{_HANDED}', progress = NULL,
   attempt = attempt + 1, lease = id || '-' || (attempt + 1) || '-' || ?, lease_until = ?,
   worker = ?, started_at = ?, last_seq = last_seq + 1
-WHERE num = ? AND state = 'queued'
+WHERE num = {{which}} AND state = 'queued'
 RETURNING last_seq, num, id, owner, request, attempt, max_attempts, lease
 """  # noqa: S608
+_CLAIM_HEAD = _CLAIM.format(which=f"(SELECT num {_FRONT})")
+_CLAIM_ONE = _CLAIM.format(which="?")
 # The answer to a claim can get lost: the worker that asks again gets what it does not know it has. The lease
 # is not prolonged, so that a task on which a worker always stumbles goes on to its next attempt.
-_AGAIN = """
-SELECT num, id, owner, request, attempt, max_attempts, lease, lease_until FROM tasks
-WHERE state = 'running' AND worker = ? AND phase = 'starting' AND phase_text = ?
-  AND progress IS NULL AND cancel = 0 ORDER BY num LIMIT ?
+_UNHEARD = """
+FROM tasks WHERE state = 'running' AND worker = ? AND phase = 'starting' AND phase_text = ?
+  AND progress IS NULL AND cancel = 0
 """
+_AGAIN = f"""
+SELECT num, id, owner, request, attempt, max_attempts, lease, lease_until {_UNHEARD} ORDER BY num LIMIT ?
+"""
+# Most claims find nothing to take back and nothing to hand out again: one look tells.
+_LOOK = f"""
+SELECT EXISTS (SELECT 1 {reap.EXPIRED}), EXISTS (SELECT 1 {_UNHEARD}), {workers.ABILITY}
+FROM (SELECT 1) AS always LEFT JOIN workers ON workers.id = ?
+"""  # noqa: S608
 
 
 class Claimer(Struct, frozen=True, kw_only=True):
@@ -65,44 +75,71 @@ class Claimer(Struct, frozen=True, kw_only=True):
     longest_pass: float = 60.0
 
 
+class Look(NamedTuple):
+    """What there is to know before a claim.
+
+    Attributes:
+        expired: whether leases ran out.
+        unheard: whether the worker has said nothing yet about a lease of its own.
+    """
+
+    expired: bool
+    unheard: bool
+    ability: Ability
+
+
 def claim(store: Store, claimer: Claimer) -> tuple[Lease, ...]:
     """Up to `claimer.count` leases, in the order of the queue; what silent workers held is back in it.
 
     A worker that has said nothing yet about leases of its own gets those again, and no others.
     """
-    reap.reap(store)
-    ability = workers.ability(store, claimer.worker)
-    if ability.set_aside(store.now):
+    look = _look(store, claimer)
+    if look.expired:
+        reap.reap(store)
+        look = _look(store, claimer)  # one of them may have been its own
+    if look.ability.set_aside(store.now):
         return ()
-    again = store.rows(_AGAIN, claimer.worker, _HANDED, claimer.count)
-    leases = [_lease(row, until - store.now) for *row, until in again]
-    while not again and len(leases) < claimer.count:
-        lease = _claim_one(store, claimer, ability)
-        if lease is None:
-            break
-        leases.append(lease)
-    return tuple(leases)
+    if look.unheard:
+        again = store.rows(_AGAIN, claimer.worker, _HANDED, claimer.count)
+        return tuple(_lease(row, until - store.now) for *row, until in again)
+    return tuple(_claim_some(store, claimer, look.ability))
 
 
-def _claim_one(store: Store, claimer: Claimer, ability: Ability) -> Lease | None:
-    fits, needs = ability.fits(claimer.models)
-    head = store.first_free(_HEAD.format(fits=fits), *needs)
+def _look(store: Store, claimer: Claimer) -> Look:
+    ((expired, unheard, *known),) = store.rows(_LOOK, store.now, claimer.worker, _HANDED, claimer.worker)
+    return Look(expired, unheard, workers.known(store, claimer.worker, known))
+
+
+def _claim_some(store: Store, claimer: Claimer, ability: Ability) -> Iterator[Lease]:
+    wanted = claimer.models or ability.models
+    fits, needs = ability.fits(wanted)
+    take = _take_the_best if order.may_prefer(claimer.loaded, wanted) else _take_the_head
+    for _ in range(claimer.count):
+        found = take(store, claimer, fits, needs)
+        if found is None:
+            return
+        seq, *row = found
+        log.write(store, TaskKey(*row[:3]), seq, StateEvent, state="running")
+        yield _lease(row, claimer.lease_seconds)
+
+
+def _take_the_head(store: Store, claimer: Claimer, fits: str, needs: Sequence[Any]) -> Row | None:
+    return store.first_free(
+        lambda lock: _CLAIM_HEAD.format(fits=fits, lock=lock), *_terms(store, claimer), *needs
+    )
+
+
+def _take_the_best(store: Store, claimer: Claimer, fits: str, needs: Sequence[Any]) -> Row | None:
+    head = store.first_free(lambda lock: _HEAD.format(fits=fits, lock=lock), *needs)
     if head is None:
         return None
     num = _choose(store, claimer, Front(*head), fits, needs)
-    found = store.row(
-        _CLAIM,
-        os.urandom(10).hex(),
-        store.now + claimer.lease_seconds,
-        claimer.worker,
-        store.now,
-        num,
-    )
-    if found is None:
-        return None
-    seq, *row = found
-    log.write(store, TaskKey(*row[:3]), seq, StateEvent, state="running")
-    return _lease(row, claimer.lease_seconds)
+    return store.row(_CLAIM_ONE, *_terms(store, claimer), num)
+
+
+def _terms(store: Store, claimer: Claimer) -> Row:
+    """What a claim writes down: the secret of the lease, its end, its holder, and since when."""
+    return os.urandom(10).hex(), store.now + claimer.lease_seconds, claimer.worker, store.now
 
 
 def _choose(store: Store, claimer: Claimer, head: Front, fits: str, needs: Sequence[Any]) -> int:
@@ -130,7 +167,7 @@ def _lease(row: Sequence[Any], seconds: float) -> Lease:
         expires_in=seconds,
         task=WorkerTask(
             id=task,
-            request=msgspec.json.decode(request, type=ResolvedRequest),
+            request=_request(request),
             attempt=attempt,
             max_attempts=max_attempts,
         ),

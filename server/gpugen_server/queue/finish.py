@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from gpugen_protocol import wire
@@ -13,19 +15,23 @@ from gpugen_protocol.worker import Completion, Failure
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
-from gpugen_server.queue import foreign, workers
+from gpugen_server.queue import foreign, ids, workers
 from gpugen_server.queue import lease as leases
 from gpugen_server.queue.lease import Held
 
-# One statement that re-checks lease and state decides; whoever comes later finds no row. It also takes the
-# number of the event that tells of it.
+# One statement that checks lease and state decides; whoever comes later finds no row. A task that was asked
+# to stop ends canceled, whatever its attempt came to. It also takes the number of the event that tells of it.
 _END = """
 UPDATE tasks SET
-  state = ?, phase = 'done', phase_text = ?, progress = NULL, error = ?, finished_at = ?,
-  loading_seconds = ?, drawing_seconds = ?,
+  state = CASE cancel WHEN 0 THEN ? ELSE 'canceled' END,
+  phase_text = CASE cancel WHEN 0 THEN ? ELSE 'canceled' END,
+  error = CASE cancel WHEN 0 THEN ? END,
+  phase = 'done', progress = NULL, finished_at = ?, loading_seconds = ?, drawing_seconds = ?,
   ended_lease = lease, ended_as = ?, lease = NULL, lease_until = NULL, last_seq = last_seq + 1, closed = 1
-WHERE num = ? AND lease = ? AND state = 'running'
-RETURNING last_seq
+WHERE id = ? AND lease = ? AND coalesce(worker, '') = ? AND state = 'running'
+RETURNING num, id, owner, last_seq, state, request,
+  (SELECT count(*) FROM images WHERE task_num = num AND images.attempt = tasks.attempt),
+  (SELECT failures FROM workers WHERE workers.id = worker)
 """
 _REQUEUE = """
 UPDATE tasks SET
@@ -56,6 +62,20 @@ class Ending(Struct, frozen=True):
     drawing_seconds: float | None = None
 
 
+class Ended(NamedTuple):
+    """What an attempt has come to.
+
+    Attributes:
+        drawn: how many images of the task have arrived.
+        failures: tasks in a row at which its worker has failed.
+    """
+
+    state: State
+    request: str
+    drawn: int
+    failures: int | None
+
+
 def complete(store: Store, lease: str, worker: str, completion: Completion) -> None:
     """The task is done; one that was asked to stop meanwhile ends canceled, with its images.
 
@@ -63,21 +83,16 @@ def complete(store: Store, lease: str, worker: str, completion: Completion) -> N
         LeaseLost: the lease is not the current one.
         Conflict: an image is missing.
     """
-    held = _hold(store, lease, worker, "complete")
-    if held is None:
-        return
-    if held.failures:
-        workers.note_success(store, worker)
-    if held.cancel:
-        end(store, held, Ending("canceled", "complete", "canceled"))
-        return
-    _check_images(held)
     loading, drawing = completion.loading_seconds, completion.drawing_seconds
-    end(
-        store,
-        held,
-        Ending("succeeded", "complete", "done", loading_seconds=loading, drawing_seconds=drawing),
-    )
+    done = Ending("succeeded", "complete", "done", loading_seconds=loading, drawing_seconds=drawing)
+    ended = _end(store, lease, worker, done)
+    if ended is None:
+        _check_repeated(store, lease, "complete")
+        return
+    if ended.failures:
+        workers.note_success(store, worker)
+    if ended.state == "succeeded":
+        _check_images(ended)
 
 
 def fail(store: Store, lease: str, worker: str, failure: Failure) -> None:
@@ -91,9 +106,9 @@ def fail(store: Store, lease: str, worker: str, failure: Failure) -> None:
         return
     message, hint = foreign.clean(failure.message), foreign.clean(failure.hint)
     workers.note_failure(store, worker, held.task.num, failure.code)
-    if held.cancel or failure.code == "canceled":
+    if failure.code == "canceled":
         end(store, held, Ending("canceled", "fail", "canceled"))
-    elif failure.retryable and held.attempts_left:
+    elif failure.retryable and held.may_be_tried_again:
         requeue(store, held, "fail", f"{message} Trying again.")
     else:
         error = TaskFailure(code=failure.code, message=message, hint=hint)
@@ -101,7 +116,7 @@ def fail(store: Store, lease: str, worker: str, failure: Failure) -> None:
 
 
 def release(store: Store, lease: str, worker: str, reason: str) -> None:
-    """The worker gives the task back; this does not count against the task (`Held.attempts_left`).
+    """The worker gives the task back; this does not count against the task (`Held.may_be_tried_again`).
 
     Raises:
         LeaseLost: the lease is not the current one.
@@ -109,37 +124,23 @@ def release(store: Store, lease: str, worker: str, reason: str) -> None:
     held = _hold(store, lease, worker, "release")
     if held is None:
         return
-    if held.cancel:
-        end(store, held, Ending("canceled", "release", "canceled"))
-    elif not held.attempts_left:
-        end(store, held, Ending("failed", "release", _GIVEN_BACK.message, _GIVEN_BACK))
-    else:
+    if held.may_be_tried_again:
         why = f" ({foreign.line(reason)})" if reason else ""
         requeue(store, held, "release", f"given back by its worker{why}; waiting for another")
+    else:
+        end(store, held, Ending("failed", "release", _GIVEN_BACK.message, _GIVEN_BACK))
 
 
 def end(store: Store, held: Held, ending: Ending) -> None:
     """Move a running task into a terminal state, with the last event it will ever have.
 
+    One that was asked to stop ends canceled.
+
     Raises:
         LeaseLost: the lease is not the current one.
     """
-    error = ending.error
-    seq = store.value(
-        _END,
-        ending.state,
-        ending.text,
-        None if error is None else wire.encode(error).decode(),
-        store.now,
-        ending.loading_seconds,
-        ending.drawing_seconds,
-        ending.how,
-        held.task.num,
-        held.lease,
-    )
-    if seq is None:
-        raise LeaseLost(hint="Drop this attempt and claim anew.")
-    log.write(store, held.task, seq, StateEvent, state=ending.state, error=error)
+    if _end(store, held.lease, held.worker, ending) is None:
+        raise LeaseLost(hint=leases.DROP)
 
 
 def tell_end(store: Store, task: TaskKey, state: State, error: TaskFailure | None = None) -> None:
@@ -150,7 +151,7 @@ def tell_end(store: Store, task: TaskKey, state: State, error: TaskFailure | Non
 def requeue(store: Store, held: Held, how: str, text: str) -> None:
     """Put a running task back at its place in the queue."""
     if not store.change(_REQUEUE, int(how == "release"), how, held.task.num, held.lease):
-        raise LeaseLost(hint="Drop this attempt and claim anew.")
+        raise LeaseLost(hint=leases.DROP)
     log.append(store, held.task, StateEvent, state="queued")
     log.append(store, held.task, PhaseEvent, phase="queued", text=text[:1000])
 
@@ -163,14 +164,43 @@ def _hold(store: Store, lease: str, worker: str, how: str) -> Held | None:
     try:
         return leases.hold(store, lease, worker)
     except LeaseLost:
-        if leases.ended_as(store, lease) == how:
-            return None
-        raise
+        _check_repeated(store, lease, how)
+        return None
 
 
-def _check_images(held: Held) -> None:
-    if held.drawn != held.images:
+def _check_repeated(store: Store, lease: str, how: str) -> None:
+    if leases.ended_as(store, lease) != how:
+        raise LeaseLost(hint=leases.DROP)
+
+
+def _end(store: Store, lease: str, worker: str, ending: Ending) -> Ended | None:
+    """None: `worker` does not hold the lease any more."""
+    error = ending.error
+    found = store.row(
+        _END,
+        ending.state,
+        ending.text,
+        None if error is None else wire.encode(error).decode(),
+        store.now,
+        ending.loading_seconds,
+        ending.drawing_seconds,
+        ending.how,
+        ids.task_of(lease),
+        lease,
+        worker,
+    )
+    if found is None:
+        return None
+    num, task, owner, seq, state, *rest = found
+    error = error if state == ending.state else None
+    log.write(store, TaskKey(num, task, owner), seq, StateEvent, state=state, error=error)
+    return Ended(state, *rest)
+
+
+def _check_images(ended: Ended) -> None:
+    wanted = leases.images(ended.request)
+    if ended.drawn != wanted:
         raise Conflict(
-            f"The task asks for {held.images} image(s), {held.drawn} arrived.",
+            f"The task asks for {wanted} image(s), {ended.drawn} arrived.",
             hint="Upload every image before completing.",
         )

@@ -15,14 +15,12 @@ from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import ids
 
 MOST_RELEASES = 100  # of one task that do not count against it
+DROP = "Drop this attempt and claim anew."  # what to do once a lease is lost
 RENEWED = 1 / 30  # of its length a lease must be old before it is renewed
-_HELD = """
-SELECT num, id, owner, attempt, released, max_attempts, lease_until, cancel, request,
-  (SELECT count(*) FROM images WHERE task_num = num AND images.attempt = tasks.attempt),
-  (SELECT failures FROM workers WHERE workers.id = worker)
-FROM tasks
-WHERE id = ? AND lease = ? AND worker = ? AND state = 'running'
-"""
+COLUMNS = "num, id, owner, attempt, released, max_attempts, lease_until, cancel, request"
+_HELD = f"""
+SELECT {COLUMNS} FROM tasks WHERE id = ? AND lease = ? AND worker = ? AND state = 'running'
+"""  # noqa: S608
 
 
 class _Count(Struct):
@@ -31,15 +29,18 @@ class _Count(Struct):
     n: int
 
 
+_count = msgspec.json.Decoder(_Count).decode
+
+
 class Held(NamedTuple):
     """A lease that is the current one, and its task.
 
     Attributes:
-        drawn: how many of its images have arrived.
-        failures: tasks in a row at which its worker has failed.
+        worker: who holds it; empty if its token was revoked.
     """
 
     lease: str
+    worker: str
     task: TaskKey
     attempt: int
     released: int
@@ -47,13 +48,11 @@ class Held(NamedTuple):
     lease_until: float
     cancel: bool
     request: str
-    drawn: int = 0
-    failures: int = 0
 
     @property
     def images(self) -> int:
         """How many images the task asks for."""
-        return msgspec.json.decode(self.request, type=_Count).n
+        return images(self.request)
 
     @property
     def resolved(self) -> ResolvedRequest:
@@ -61,14 +60,20 @@ class Held(NamedTuple):
         return msgspec.json.decode(self.request, type=ResolvedRequest)
 
     @property
-    def attempts_left(self) -> bool:
-        """Whether the task may be tried once more.
+    def may_be_tried_again(self) -> bool:
+        """Whether the task may go back into the queue: it has attempts left, and nobody asked it to stop.
 
         Attempts that were given back do not count, unless that goes on without end: a machine that is taken
         away again and again is no fault of the task, but one that a hundred machines could not finish keeps
         the hundred and first from others.
         """
-        return self.attempt - min(self.released, MOST_RELEASES) < self.max_attempts
+        used = self.attempt - min(self.released, MOST_RELEASES)
+        return used < self.max_attempts and not self.cancel
+
+
+def images(request: str) -> int:
+    """How many images a task with `request` asks for."""
+    return _count(request).n
 
 
 def hold(store: Store, lease: str, worker: str) -> Held:
@@ -84,16 +89,15 @@ def hold(store: Store, lease: str, worker: str) -> Held:
         worker,
     )
     if found is None:
-        raise LeaseLost(hint="Drop this attempt and claim anew.")
-    return _held(lease, found)
+        raise LeaseLost(hint=DROP)
+    return held(lease, worker, found)
 
 
-def _held(lease: str, row: Sequence[Any]) -> Held:
-    num, task, owner, attempt, released, max_attempts, until, cancel, request, drawn, failures = row
+def held(lease: str, worker: str, row: Sequence[Any]) -> Held:
+    """The lease whose task has COLUMNS like `row`."""
+    num, task, owner, attempt, released, max_attempts, until, cancel, request = row
     key = TaskKey(num, task, owner)
-    return Held(
-        lease, key, attempt, released, max_attempts, until, bool(cancel), request, drawn, failures or 0
-    )
+    return Held(lease, worker, key, attempt, released, max_attempts, until, bool(cancel), request)
 
 
 def ended_as(store: Store, lease: str) -> str | None:

@@ -72,6 +72,13 @@ def place(turn: int, priority: int) -> int:
     return turn - STEP * priority
 
 
+def may_prefer(loaded: Collection[str], wanted: Collection[str]) -> bool:
+    """Whether a worker that has `loaded` and draws with `wanted` (empty: any model) could be handed a task
+    for a model it has not loaded, so that it matters which one it gets.
+    """
+    return bool(loaded) and not (wanted and set(wanted) <= set(loaded))
+
+
 def may_wait(head: Front, loaded: Collection[str], now: float, longest: float) -> bool:
     """Whether a worker that has `loaded` may pass over the head of the queue for a model it has.
 

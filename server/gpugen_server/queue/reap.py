@@ -6,15 +6,14 @@ from typing import Any
 
 from gpugen_protocol.task import TaskFailure
 from gpugen_server.database import Store
-from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import finish, workers
+from gpugen_server.queue import lease as leases
 from gpugen_server.queue.finish import Ending
 from gpugen_server.queue.lease import Held
 
-_COLUMNS = "num, id, owner, attempt, released, max_attempts, lease_until, cancel, request, lease, worker"
-_EXPIRED = f"""
-SELECT {_COLUMNS} FROM tasks WHERE state = 'running' AND lease_until < ? ORDER BY lease_until, num LIMIT 100
-"""  # noqa: S608
+_COLUMNS = f"lease, worker, {leases.COLUMNS}"
+EXPIRED = "FROM tasks WHERE state = 'running' AND lease_until < ?"  # what there is to reap at a moment
+_EXPIRED = f"SELECT {_COLUMNS} {EXPIRED} ORDER BY lease_until, num LIMIT 100"
 _HELD = f"SELECT {_COLUMNS} FROM tasks WHERE state = 'running' AND worker = ? ORDER BY num"  # noqa: S608
 
 
@@ -22,17 +21,17 @@ def reap(store: Store) -> int:
     """End every lease that ran out; gives how many."""
     expired = store.rows(_EXPIRED + store.lock_free, store.now)
     for row in expired:
-        held, worker = _held(row)
+        held = _held(row)
         _end(store, held, "its worker fell silent")
-        if worker is not None:  # else its token was revoked
-            workers.note_failure(store, worker, held.task.num, "lost")
+        if held.worker:
+            workers.note_failure(store, held.worker, held.task.num, "lost")
     return len(expired)
 
 
 def take_back(store: Store, worker: str, why: str) -> None:
     """End every lease of `worker`, which is known to be gone; `why` is for those who wait."""
     for row in store.rows(_HELD + store.lock, worker):
-        _end(store, _held(row)[0], why)
+        _end(store, _held(row), why)
 
 
 def spare(store: Store, seconds: float) -> None:
@@ -44,16 +43,13 @@ def spare(store: Store, seconds: float) -> None:
     )
 
 
-def _held(row: tuple[Any, ...]) -> tuple[Held, str | None]:
-    num, task, owner, attempt, released, max_attempts, until, cancel, request, lease, worker = row
-    key = TaskKey(num, task, owner)
-    return Held(lease, key, attempt, released, max_attempts, until, bool(cancel), request), worker
+def _held(row: tuple[Any, ...]) -> Held:
+    lease, worker, *rest = row
+    return leases.held(lease, worker or "", rest)
 
 
 def _end(store: Store, held: Held, why: str) -> None:
-    if held.cancel:
-        finish.end(store, held, Ending("canceled", "lost", "canceled"))
-    elif held.attempts_left:
+    if held.may_be_tried_again:
         finish.requeue(store, held, "lost", f"{why}; waiting for another")
     else:
         error = TaskFailure(

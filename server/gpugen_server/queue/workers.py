@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -19,6 +20,7 @@ KEPT_SECONDS = 7 * 86400.0  # how long it is still known
 _LARGEST = 2**63 - 1  # what a column can hold
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
 
+ABILITY = "models, memory_bytes, max_pixels, set_aside_until, draining, seen_at"
 _LIVE = """
 SELECT id, models, owner, memory_bytes, max_pixels, name, set_aside_until FROM workers
 WHERE seen_at > ? AND draining = 0
@@ -54,7 +56,7 @@ class Ability(Struct, frozen=True):
         return self.draining or (self.aside_until is not None and now < self.aside_until)
 
     def fits(self, models: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
-        """The condition on tasks that it can serve, and its parameters; `models` narrows its own."""
+        """The condition on tasks that it can serve with `models` (empty: any), and its parameters."""
         condition, needs = "", []
         if self.memory_bytes:
             condition += " AND memory <= ?"
@@ -62,10 +64,9 @@ class Ability(Struct, frozen=True):
         if self.max_pixels:
             condition += " AND width * height <= ?"
             needs.append(self.max_pixels)
-        wanted = models or self.models
-        if wanted:
-            condition += f" AND model IN ({', '.join('?' * len(wanted))})"
-        return condition, (*needs, *wanted)
+        if models:
+            condition += f" AND model IN ({', '.join('?' * len(models))})"
+        return condition, (*needs, *models)
 
 
 class LiveWorker(Struct, frozen=True):
@@ -141,16 +142,13 @@ def touch(store: Store, worker: str) -> None:
     )
 
 
-def ability(store: Store, worker: str) -> Ability:
-    """What `worker` can be given, as it said when it came. It was heard of now, which is noted."""
-    found = store.row(
-        "SELECT models, memory_bytes, max_pixels, set_aside_until, draining, seen_at FROM workers"
-        " WHERE id = ?",
-        worker,
-    )
-    if found is None:
+def known(store: Store, worker: str, row: Sequence[Any]) -> Ability:
+    """What `worker` can be given, by its columns ABILITY (all null: nobody knows it). It was heard of now,
+    which is noted.
+    """
+    models, memory, pixels, aside, draining, seen_at = row
+    if models is None:
         return Ability()
-    models, memory, pixels, aside, draining, seen_at = found
     if seen_at < store.now - 1.0:
         touch(store, worker)
     return Ability(_names(models), memory, pixels, aside, bool(draining))

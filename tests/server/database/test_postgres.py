@@ -189,13 +189,13 @@ def test_leases_are_judged_by_postgresqls_clock_though_a_servers_own_is_wrong(ma
 
 
 def test_a_migration_may_take_its_time_and_what_follows_may_not(database):
-    def limit(store=None):
-        return database.engine.peewee.execute_sql("SHOW statement_timeout").fetchone()[0]
+    def limit(store):
+        return store.value("SHOW statement_timeout")
 
     assert database.call(limit) == "15s"
-    with database.engine.transaction():
-        database.engine.begin_migration()
-        assert limit() == "0"
+    with database.engine.transaction() as store:
+        database.engine.begin_migration(store)
+        assert limit(store) == "0"
     assert database.call(limit) == "15s"
 
 

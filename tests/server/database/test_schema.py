@@ -12,22 +12,31 @@ from gpugen_protocol.errors import Misconfigured
 from gpugen_server.database import Database, schema, tables
 from gpugen_server.events import log
 from gpugen_server.images import accept
-from gpugen_server.queue import claim, estimate, lease, limits, place, reap, search, submit
+from gpugen_server.queue import claim, estimate, finish, lease, limits, place, reap, search, submit
 from gpugen_server.queue.claim import Claimer
 from gpugen_server.queue.workers import Ability
 from gpugen_server.tokens import keeper
 
-FITS, NEEDS = Ability(("model-1",), 8, 9).fits(())
+FITS, NEEDS = Ability((), 8, 9).fits(("model-1",))
+LOOK = (1.0, "w", "handed to a worker", "w")
 HOT = {
-    "the head of the queue": (claim._HEAD.format(fits=FITS), NEEDS, "tasks_queued"),
+    "the head of the queue": (claim._HEAD.format(fits=FITS, lock=""), NEEDS, "tasks_queued"),
+    "to take the head of the queue": (
+        claim._CLAIM_HEAD.format(fits=FITS, lock=""),
+        ("secret", 1.0, "w", 1.0, *NEEDS),
+        "tasks_queued",
+    ),
     "a task for the loaded model": (
         claim._FOR_THE_LOADED.format(loaded="?", fits=FITS, most=32),
         ("model-1", 0, *NEEDS),
         "tasks_queued",
     ),
+    "whether leases expired": (claim._LOOK, LOOK, "tasks_running"),
+    "whether a worker holds what it does not know of": (claim._LOOK, LOOK, "tasks_held"),
     "what a worker holds": (claim._AGAIN, ("w", "handed to a worker", 1), "tasks_held"),
     "expired leases": (reap._EXPIRED, (1.0,), "tasks_running"),
     "a lease": (lease._HELD, ("a", "l", "w"), "taskrow_id"),
+    "the end of a lease": (finish._END, ("s", "t", None, 1.0, 1.0, 1.0, "h", "a", "l", "w"), "taskrow_id"),
     "the last turn served": (submit._LANE, ("user-1", 0, "user-1", 0), "tasks_turn"),
     "a lane's last turn": (submit._LANE, ("user-1", 0, "user-1", 0), "tasks_lane"),
     "a user's key": (submit._KEY, ("user-1", "k"), "tasks_key"),
@@ -114,11 +123,11 @@ def test_the_head_of_the_queue_is_read_without_sorting(plans, kind):
 
 
 def test_a_fresh_database_has_the_newest_version_and_all_tables(database):
-    with database.engine.transaction():
-        assert database.engine.version() == schema.VERSION
+    with database.engine.transaction() as store:
+        assert database.engine.version(store) == schema.VERSION
+        for table, columns in tables.columns().items():
+            assert database.engine.columns(store, table) == columns
     database.check()
-    for table, columns in tables.columns().items():
-        assert database.engine.columns(table) == columns
 
 
 def test_migrating_twice_changes_nothing(database, queue):
@@ -128,8 +137,8 @@ def test_migrating_twice_changes_nothing(database, queue):
 
 
 def test_a_database_of_a_newer_gpugen_is_refused_with_a_sentence(database):
-    with database.engine.transaction():
-        database.engine.set_version(99)
+    with database.engine.transaction() as store:
+        database.engine.set_version(store, 99)
     for refuse in (database.migrate, database.check):
         with pytest.raises(Misconfigured, match="version 99") as refused:
             refuse()
