@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from tests.postgres import FAST, Postgres
@@ -18,6 +19,10 @@ from benchmarks.figures import Figure, median
 from benchmarks.queue import LONG, TASKS
 from benchmarks.replay import Layer
 from benchmarks.turns import Race, Step, rate
+from gpugen_server.database.session import Session
+from gpugen_server.database.store import PostgresStore
+from gpugen_server.events import log
+from gpugen_server.queue import claim, finish
 
 CONNECTIONS = 8
 ROUNDS, SECONDS = 9, 1.0
@@ -27,6 +32,7 @@ UPDATE jobs SET state = 'running', lease = 'x' WHERE id = (
   SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING id
 """
+_EVENT = b"x" * 120  # about as long as one that tells a state
 _DONE = "UPDATE jobs SET state = 'done' WHERE id = %s AND lease = 'x'"
 
 
@@ -37,26 +43,28 @@ def run() -> list[Figure]:
 
 def _eight_connections() -> list[Figure]:
     with _postgres(WITH_FLUSHES) as postgres, ExitStack() as stack:
-        ours, bare = postgres.make("gpugen"), postgres.make("bare")
+        ours, statements, bare = (postgres.make(name) for name in ("gpugen", "statements", "bare"))
         backlog.fill_postgres(ours, 5 * TASKS)
+        backlog.fill_postgres(statements, 5 * TASKS)
         _fill_bare(bare)
         crews = {
             "ours": stack.enter_context(_crew(layer, ours)),
+            "statements": stack.enter_context(_crew(own_statements, statements)),
             "bare": stack.enter_context(_crew(bare_loop, bare)),
         }
         windows = [{name: crew(SECONDS) for name, crew in crews.items()} for _ in range(ROUNDS)]
-    ratios = [window["ours"] / window["bare"] for window in windows]
-    rates = " / ".join(f"{median([window[name] for window in windows]):,.0f}" for name in crews)
+    what = f"{CONNECTIONS} connections, against a bare SKIP LOCKED loop"
     return [
-        Figure(
-            f"finish + next claim, {CONNECTIONS} connections, against a bare SKIP LOCKED loop",
-            median(ratios),
-            "x",
-            0.6,
-            f"{min(ratios):.2f}..{max(ratios):.2f}, {rates} a second",
-            at_least=True,
-        )
+        _against_bare(f"finish + next claim, {what}", windows, "ours", 0.6),
+        _against_bare(f"its own statements, without our code, {what}", windows, "statements", None),
     ]
+
+
+def _against_bare(title: str, windows: list[dict[str, float]], name: str, bar: float | None) -> Figure:
+    ratios = [window[name] / window["bare"] for window in windows]
+    rates = " / ".join(f"{median([window[each] for window in windows]):,.0f}" for each in (name, "bare"))
+    note = f"{min(ratios):.2f}..{max(ratios):.2f}, {rates} a second"
+    return Figure(title, median(ratios), "x", bar, note, at_least=True)
 
 
 def _long_backlog() -> list[Figure]:
@@ -85,6 +93,35 @@ def layer(url: str) -> Iterator[Step]:
     worker = Layer(url)
     yield worker.step
     worker.close()
+
+
+@contextmanager
+def own_statements(url: str) -> Iterator[Step]:
+    """The statements of `layer`, of one transaction a step, with nothing decided or encoded between them."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        session = Session(connection)
+        terms = ("0" * 20, 1e12, "nobody", 1.0)  # of a lease: its secret, its end, its holder, its begin
+
+        def next_one() -> tuple[Any, ...]:
+            session.send(claim._LOOK, (1.0, "nobody", "handed to a worker", "nobody")).fetchall()
+            head = claim._CLAIM_HEAD.format(fits=" AND model IN (?)", lock=PostgresStore.lock_free)
+            (taken,) = session.send(head, (*terms, "emoji")).fetchall()
+            return taken
+
+        session.begin()
+        held = [next_one()]
+        session.commit()
+
+        def step() -> None:
+            seq, num, task, *_, lease = held[0]
+            end = ("succeeded", "done", None, 1.0, 0.0, 0.1, "complete", task, lease, "nobody")
+            session.begin()
+            session.send(finish._END, end).fetchall()
+            held[0] = next_one()
+            begun = (held[0][1], held[0][0], _EVENT)
+            session.commit([(f"{log._WRITE} (?, ?, ?), (?, ?, ?)", (num, seq + 1, _EVENT, *begun))])
+
+        yield step
 
 
 @contextmanager

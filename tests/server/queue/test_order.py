@@ -209,3 +209,10 @@ def test_a_worker_gets_only_what_it_has_memory_and_room_for(queue):
     assert queue.claim(narrow).task.request.prompt == "tiny"
     assert queue.claim(queue.new_worker(max_pixels=100 * 100)) is None
     assert queue.claim().task.request.prompt == "big"
+
+
+def test_a_worker_that_has_loaded_all_it_draws_with_has_nothing_to_prefer():
+    assert not order.may_prefer((), ("a",))
+    assert not order.may_prefer(("a", "b"), ("a",))
+    assert order.may_prefer(("a",), ("a", "b"))
+    assert order.may_prefer(("a",), ())
