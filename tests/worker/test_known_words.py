@@ -64,7 +64,6 @@ def test_a_swap_keeps_the_rest_of_the_prompt_and_other_words_that_hold_it() -> N
         ("an illustration of a Dog, zz", "an of a Dog,"),
         ("a dog on a red background", "a dog on a red background"),
         ("a hrose on a yelow backgroundd", "a horse on a yellow"),
-        ("a dog On the left side on a red background", "a dog on a red background"),
         ("", ""),
     ],
 )
@@ -77,7 +76,7 @@ def test_slips_are_put_right_and_words_that_the_tokenizer_has_in_pieces_left_out
 def test_of_what_is_left_out_only_that_is_told_which_asks_for_something() -> None:
     words = words_of_a_pipeline_where_near_words_share_letters()
     assert words.left_out("please draw an angry dog riding a bike, riding!") == ["riding", "bike"]
-    assert words.left_out("a dog to the right for my wall") == ["to the right", "wall"]
+    assert words.left_out("a dog to the right for my wall") == ["wall"]
 
 
 def test_a_model_that_lists_no_words_takes_any(tmp_path: Path) -> None:

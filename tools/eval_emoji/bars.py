@@ -66,12 +66,13 @@ KEPT = (
     Bar("held_out_paints.recall_1", 0.90),
     Bar("held_out_paints.paint", 0.60),
     Bar("paints.paint", 0.90),
-    Bar("sizes.size", 0.65),
+    Bar("sizes.size", 0.75),
+    Bar("sides.side", 0.90),
     Bar("sides.recall_1", 0.90),
     Bar("words.recall_1", 0.90),
     Bar("words.white_corners", 0.90),
-    Bar("words.sharpness", 0.5),
-    Bar("variety.apart", 0.03),
+    Bar("words.sharpness", 0.55),
+    Bar("variety.apart", 0.06),
 )
 BARS = (*ASKED, *KEPT)
 

@@ -15,7 +15,7 @@ SHEET = (
 # The second sheet: each prompt with SEEDS seeds, two prompts a row.
 SEEDS = 8
 VARIETY = (
-    "a balloon", "a car", "a blue car", "a green book", "a dinosaur", "a rocket",
+    "a balloon", "a car", "a blue car", "a green book", "a dog on the left", "a dog on the right",
     "a purple heart on a yellow background", "a red dress", "a pink tulip", "a large pumpkin",
     "a yellow star on a black background", "a small house",
 )  # fmt: skip

@@ -34,7 +34,7 @@ NOISE = 0.1
 CLIP = 0.5
 CRISP = 0.3  # how much edges count that are as strong as they should be
 WHITE_SHARE = 0.35
-PALETTE_SHARE = 0.3  # the rest: any colour at all
+PALETTE_SHARE = 0.5  # the rest: any colour at all
 
 
 def build(latent_channels: int = LATENT_CHANNELS) -> AutoencoderTiny:

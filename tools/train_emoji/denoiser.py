@@ -28,7 +28,7 @@ from .stage import Average, Stage, rate
 WIDTHS = (96, 192)
 BATCH = 16
 LEARNING_RATE = 8e-4
-FURTHER_RATE = 6e-4  # for weights that were trained before
+FURTHER_RATE = 4e-4  # for weights that were trained before
 EMPTY_SHARE = 0.1  # captions left out, for classifier-free guidance
 FLAT = 0.45
 CLIP = 1.0

@@ -12,8 +12,6 @@ from typing import Any
 import torch
 
 _WORD = re.compile(r"[^\W\d_]+")
-# The bundled model saw things at a side and cannot read which: of these words it makes a blob.
-_ASIDE = re.compile(r"\b(?:on|at|to) the (?:left|right)(?: side)?\b", re.IGNORECASE)
 _END = "</w>"  # CLIP's tokenizer: at the end of an entry that ends a word
 _LONG = 5  # letters of a word that is known with a slip in it
 
@@ -81,9 +79,8 @@ class KnownWords:
 
     def left_out(self, prompt: str) -> list[str]:
         """The words of `prompt` that `plain` leaves out and that seem to ask for something."""
-        aside = [found.lower() for found in _ASIDE.findall(prompt)]
-        words = [word for word in _words(_ASIDE.sub("", prompt)) if word not in _BESIDE]
-        return list(dict.fromkeys([*aside, *(word for word in words if not self._read(word))]))
+        words = [word for word in _words(prompt) if word not in _BESIDE]
+        return list(dict.fromkeys(word for word in words if not self._read(word)))
 
     def plain(self, text: str) -> str:
         """`text` in words that the model has read: slips of the pen put right, strange words left out.
@@ -91,7 +88,6 @@ class KnownWords:
         The tokenizer has strange words in pieces, and the text encoder takes these for parts of other words:
         what it would draw is a blur of several things.
         """
-        text = _ASIDE.sub("", text)
         return " ".join(_WORD.sub(lambda found: self._read(found[0]), text).split())
 
     def _read(self, word: str) -> str:
