@@ -60,11 +60,13 @@ class Proxy:
 
     async def _stop(self) -> None:
         self._server.close()
-        # again, for whoever was just being let in, or did not hear of it the first time
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        quiet = 0
+        while quiet < 3:  # turns: whoever was just being let in becomes a task in one of the next
+            others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()
-            await asyncio.wait(others)
+            await (asyncio.wait(others) if others else asyncio.sleep(0))
+            quiet = 0 if others else quiet + 1
 
     async def _serve(self, client: StreamReader, back: StreamWriter) -> None:
         """One client's connection, and one to the server for it."""
