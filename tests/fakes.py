@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from gpugen_client.claims import WorkerApi
 from gpugen_protocol import __version__, wire
-from gpugen_protocol.errors import GpugenError, LeaseLost
+from gpugen_protocol.errors import GpugenError, LeaseLost, ServerUnreachable
 from gpugen_protocol.events import LogReport, PhaseReport, PreviewReport, ProgressReport, Report
 from gpugen_protocol.recipe import PARAMETERS_KEY, RECIPE_KEY, Recipe
 from gpugen_protocol.request import ResolvedRequest
@@ -139,7 +139,14 @@ class DrawingWorker:
             self._report(lease, *told)  # again, for those who came late
 
     def _report(self, lease: Lease, *reports: Report) -> None:
-        if self._api.report(lease.id, reports).cancel:
+        while True:
+            try:
+                beat = self._api.report(lease.id, reports)
+                break
+            except ServerUnreachable:  # a report is not sent twice by itself; a real worker goes on, too
+                if self._stopping.wait(0.05):
+                    raise
+        if beat.cancel:
             raise _Canceled
 
 
