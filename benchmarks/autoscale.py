@@ -110,9 +110,17 @@ async def _one(scaler: Autoscaler) -> float:
 
 def _scene(database: Database) -> Scene:
     present = database.call(machines.present, Cloud.name)
-    heard, busy = database.call(machines.with_workers, Cloud.name)
+    heard, busy, aside = database.call(machines.with_workers, Cloud.name, time.time())
     shown = {machine.name: Sighting(state="running") for machine in present}
-    return Scene(now=time.time(), machines=present, sightings=shown, heard=heard, busy=busy, wanted=MACHINES)
+    return Scene(
+        now=time.time(),
+        machines=present,
+        sightings=shown,
+        heard=heard,
+        busy=busy,
+        aside=aside,
+        wanted=MACHINES,
+    )
 
 
 def _timed(step: Any) -> float:

@@ -67,7 +67,8 @@ class Demand(Struct, frozen=True, kw_only=True):
     Attributes:
         work: counting the queue stops at COUNTED.
         started: workers of this server that have introduced themselves and were heard of lately.
-        others: workers of others that were heard of lately, if together they serve all that waits.
+        others: workers of others that were heard of lately and are not set aside, if together they serve all
+            that waits.
         absent: whether no worker at all was heard of lately.
         unserved: what tasks need that no worker can draw, not even one silent for a while.
     """
@@ -79,13 +80,18 @@ class Demand(Struct, frozen=True, kw_only=True):
     unserved: AbstractSet[Need] = frozenset()
 
 
-def read(store: Store, live_after: float) -> Demand:
-    """The demand now; workers seen since `live_after` (seconds since the epoch) count as there."""
+def read(store: Store, live_after: float, another_at: float) -> Demand:
+    """The demand now; workers seen since `live_after` (seconds since the epoch) count as there.
+
+    One that is set aside is room for nothing, unless it gets tasks again before `another_at`, when a machine
+    that is asked for now would be there.
+    """
     found = store.rows(_HEAD_BY_KIND, COUNTED)
     kinds = [kind for *kind, _ in found]
     needs = {Need(model, width, height, memory) for model, width, height, *_, memory in found}
     live = workers.live(store, live_after)
     others = [worker for worker in live if worker.owner != WORKER_USER]
+    ready = [worker for worker in others if not worker.is_aside(another_at)]
     begun = store.rows(_RUNNING_BY_KIND)
     work = Work(
         waiting=sum(int(count) for *_, count, _ in kinds),
@@ -96,7 +102,7 @@ def read(store: Store, live_after: float) -> Demand:
     return Demand(
         work=work,
         started=len(live) - len(others),
-        others=_useful(others, needs),
+        others=_useful(ready, needs),
         absent=not live,
         unserved=_unserved(store, _without(needs, live), live_after),
     )

@@ -30,6 +30,7 @@ class View(Struct, frozen=True, kw_only=True):
     machines: list[Machine]
     heard: dict[str, float]
     busy: set[str]
+    aside: set[str]
     demand: Demand
     failures: Failures
 
@@ -40,12 +41,14 @@ class Ledger:
     Args:
         provider: the name of the one whose machines these are.
         live_seconds: a worker heard of within this time is there.
+        boot_seconds: until a machine that is asked for is there, about.
     """
 
-    def __init__(self, database: Database, provider: str, live_seconds: float) -> None:
+    def __init__(self, database: Database, provider: str, live_seconds: float, boot_seconds: float) -> None:
         self.database = database
         self.provider = provider
         self._live_seconds = live_seconds
+        self._boot_seconds = boot_seconds
         self._duty = Duty(NAME)
 
     def now(self) -> float:
@@ -55,6 +58,10 @@ class Ledger:
     def live_after(self) -> float:
         """The moment after which a worker was heard of, if it is alive."""
         return self.now() - self._live_seconds
+
+    def another_at(self) -> float:
+        """The moment at which a machine that is asked for now would be there."""
+        return self.now() + self._boot_seconds
 
     async def begin(self) -> None:
         """Where no other server can be, the duty of this one's former life is its own."""
@@ -85,15 +92,16 @@ class Ledger:
 
     async def view(self) -> View:
         """All there is to know. Raises Deposed."""
-        return await self.change(self._view, self.live_after())
+        return await self.change(self._view, self.live_after(), self.another_at())
 
-    def _view(self, store: Store, live_after: float) -> View:
+    def _view(self, store: Store, live_after: float, another_at: float) -> View:
         machines.note_busy(store)
-        heard, busy = machines.with_workers(store, self.provider)
+        heard, busy, aside = machines.with_workers(store, self.provider, another_at)
         return View(
             machines=machines.present(store, self.provider),
             heard=heard,
             busy=busy,
-            demand=demand.read(store, live_after),
+            aside=aside,
+            demand=demand.read(store, live_after, another_at),
             failures=machines.failures(store, self.provider),
         )

@@ -31,7 +31,8 @@ _WHOSE = "SELECT worker FROM machines WHERE id = ?"
 _SHOW_WORKERS = """
 SELECT machines.id, seen_at, EXISTS (
   SELECT 1 FROM tasks WHERE state = 'running' AND tasks.worker = machines.worker
-) FROM machines JOIN workers ON workers.id = machines.worker WHERE ended_at IS NULL AND provider = ?
+), coalesce(set_aside_until, 0)
+FROM machines JOIN workers ON workers.id = machines.worker WHERE ended_at IS NULL AND provider = ?
 """
 _LATEST = """
 SELECT failed, ended_at, reason, worker FROM machines
@@ -147,7 +148,11 @@ def has_drawn(store: Store, machine: Machine) -> bool:
 
 
 def serve(store: Store, token: str, worker: str) -> None:
-    """Worker `worker` introduced itself with `token` (its id); nothing happens for tokens of others."""
+    """Worker `worker` introduced itself with `token` (its id); nothing happens for tokens of others.
+
+    A machine may have the name of one before it; what that one's worker failed at is not held against it:
+    it may have come to do better, and if it crashes as well, the next one comes after a pause.
+    """
     leaving = store.value(
         "UPDATE machines SET worker = ?, busy_at = ?, asked_at = coalesce(asked_at, ?)"
         " WHERE id = (SELECT machine FROM tokens WHERE id = ?) AND ended_at IS NULL RETURNING leaving",
@@ -156,6 +161,8 @@ def serve(store: Store, token: str, worker: str) -> None:
         store.now,
         token,
     )
+    if leaving is not None:
+        workers.forgive(store, worker)
     if leaving:
         workers.drain(store, worker)
 
@@ -175,10 +182,16 @@ def present(store: Store, provider: str) -> list[Machine]:
     return [Machine(*row) for row in store.rows(_PRESENT, provider)]
 
 
-def with_workers(store: Store, provider: str) -> tuple[dict[str, float], set[str]]:
-    """When each machine's worker was heard of (seconds since the epoch), and the ids of those at work."""
+def with_workers(
+    store: Store, provider: str, another_at: float
+) -> tuple[dict[str, float], set[str], set[str]]:
+    """When each machine's worker was heard of (seconds since the epoch), the ids of the machines whose worker
+    is at work, and of those whose worker is set aside until after `another_at`.
+    """
     found = store.rows(_SHOW_WORKERS, provider)
-    return {id: seen for id, seen, _ in found}, {id for id, _, busy in found if busy}
+    heard = {id: seen for id, seen, *_ in found}
+    busy = {id for id, _, busy, _ in found if busy}
+    return heard, busy, {id for id, *_, until in found if until > another_at}
 
 
 def failures(store: Store, provider: str) -> Failures:

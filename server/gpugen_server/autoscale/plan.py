@@ -10,6 +10,7 @@ horizontal autoscaler does ("stabilization window"), so that a short lull costs 
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,8 +22,10 @@ from gpugen_server.autoscale.machine import Machine, Sighting
 
 VANISHED_AFTER = 60.0  # seconds a machine that was asked for may be missing from what the provider shows
 IDLE_MARGIN = 60.0  # seconds a worker has to leave by itself after its idle time
+_GOING = frozenset({"leave", "ended", "cut"})  # steps after which a machine is of no more use
 _SILENT = "the machine's worker was silent"
 _NEEDLESS = "fewer workers are needed"
+_ASIDE = "the machine's worker failed at several tasks in a row"
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -72,6 +75,7 @@ class Scene(Struct, frozen=True, kw_only=True):
         sightings: what the provider shows, by the machine's name.
         heard: when each machine's worker was heard of, by the machine's id.
         busy: the ids of the machines whose worker is at work.
+        aside: of those whose worker gets nothing until another one would have come, for it failed too often.
         wanted: the most workers that were wanted within the window.
         waiting: whether tasks wait.
     """
@@ -82,6 +86,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     sightings: Mapping[str, Sighting] = {}
     heard: Mapping[str, float] = {}
     busy: AbstractSet[str] = frozenset()
+    aside: AbstractSet[str] = frozenset()
     wanted: int = 0
     waiting: bool = False
 
@@ -158,6 +163,7 @@ def steps(rules: Rules, scene: Scene) -> list[Step]:
     known = {machine.name for machine in scene.machines}
     strays = (name for name, seen in scene.sightings.items() if name not in known and seen.state != "ended")
     found += [Step("stray", name, "no task of this server needs it") for name in strays]
+    found += _replaced(rules, scene, found)
     return found + _surplus(rules, scene, found)
 
 
@@ -215,7 +221,7 @@ def _is_cut(rules: Rules, scene: Scene, machine: Machine) -> bool:
     if machine.worker is None or machine.leaving == _NEEDLESS:
         return False
     early = not machine.leaving and scene.now - machine.used_at < rules.idle
-    return early or scene.waiting or machine.leaving.startswith(_SILENT)
+    return early or scene.waiting or machine.leaving.startswith((_SILENT, _ASIDE))
 
 
 def _why_leave(rules: Rules, scene: Scene, machine: Machine, seen: Sighting) -> str:
@@ -241,13 +247,27 @@ def _late(rules: Rules, scene: Scene, machine: Machine) -> bool:
     return scene.now - begun > rules.boot and scene.now - scene.since > min(rules.boot, rules.silent)
 
 
+def _replaced(rules: Rules, scene: Scene, found: Sequence[Step]) -> list[Step]:
+    """One whose worker is set aside while tasks wait goes, so that another one can come.
+
+    Only one, and the next only when its successor is there: what makes all of them fail, a bucket that takes
+    no images, say, would else cost every machine.
+    """
+    moving = any(machine.worker is None or machine.leaving for machine in scene.machines)
+    lacking = len(scene.machines) < min(scene.wanted, rules.max_workers)
+    if not scene.waiting or moving or lacking or any(step.kind in _GOING for step in found):
+        return []
+    aside = (each for each in scene.machines if each.id in scene.aside - scene.busy)
+    return [Step("leave", machine.name, _ASIDE) for machine in itertools.islice(aside, 1)]
+
+
 def _surplus(rules: Rules, scene: Scene, found: Sequence[Step]) -> list[Step]:
     """Those that go because fewer are needed: the one that was idle for longest first, it has least to lose.
 
     What was not needed within the window goes once it is idle. What is over the limit, for that was lowered,
     goes in any case, but a busy one is drained: no task pays for it.
     """
-    going = {step.name for step in found if step.kind in {"leave", "ended", "cut"}}
+    going = {step.name for step in found if step.kind in _GOING}
     shown = {name for name, seen in scene.sightings.items() if seen.state != "ended"} - going
     there = [each for each in scene.machines if each.name in shown and not each.leaving]
     order = sorted(there, key=lambda machine: (machine.id in scene.busy, machine.used_at, machine.id))

@@ -94,17 +94,18 @@ class Recruiter:
             choice = await self._provider.choose(self._ledger.now())
             if isinstance(choice, Nothing):
                 return await self._nothing(choice, view)
-            machine = await self._ledger.change(self._intend, choice, self._ledger.live_after())
+            moments = self._ledger.live_after(), self._ledger.another_at()
+            machine = await self._ledger.change(self._intend, choice, *moments)
             if machine is None:
                 break
             await self._teller.starting(_starting(choice.text, up=False), choice.data)
             await self._hands.ask(machine)
         return self._provider.rhythm.short
 
-    def _intend(self, store: Store, choice: Choice, live_after: float) -> Machine | None:
+    def _intend(self, store: Store, choice: Choice, live_after: float, another_at: float) -> Machine | None:
         """One more row, if at this moment there is still one too few."""
         present = machines.present(store, self._ledger.provider)
-        if not self._missing(demand.read(store, live_after), present):
+        if not self._missing(demand.read(store, live_after, another_at), present):
             return None
         return machines.intend(store, self._ledger.provider, choice)
 
@@ -153,10 +154,11 @@ class Recruiter:
 
     async def _tell(self, view: View, sightings: Mapping[str, Sighting]) -> None:
         staying = [machine for machine in view.machines if not machine.leaving]
-        if self._teller.quiet:
+        coming = [machine for machine in staying if machine.worker is None]
+        if self._teller.quiet or (staying and not coming):
             await self._teller.line_up(self._ledger.live_after())
-        elif staying:
-            first = staying[0]
+        elif coming:
+            first = coming[0]
             seen = sightings.get(first.name)
             up = seen is not None and seen.state == "running"
             await self._teller.starting(_starting(first.text, up=up), {"machine": first.name, "up": up})
@@ -171,8 +173,8 @@ def _comes_or_goes(view: View, machine: Machine) -> bool:
 
 def _served(view: View) -> bool:
     """Whether somebody is there for what waits."""
-    ours = any(machine.worker is not None and not machine.leaving for machine in view.machines)
-    return ours or bool(view.demand.others)
+    there = (machine for machine in view.machines if machine.worker is not None and not machine.leaving)
+    return bool(view.demand.others) or any(machine.id not in view.aside for machine in there)
 
 
 def _starting(where: str, *, up: bool) -> str:

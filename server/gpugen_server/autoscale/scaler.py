@@ -49,7 +49,7 @@ class Autoscaler:
     ) -> None:
         self._provider = provider
         self._rules = rules
-        self._ledger = Ledger(database, provider.name, live_seconds)
+        self._ledger = Ledger(database, provider.name, live_seconds, rules.backlog)
         self._teller = Teller(self._ledger)
         self._hands = Hands(self._ledger, provider, self._teller)
         self._recruiter = Recruiter(self._ledger, provider, self._hands, self._teller, rules, max_cost)
@@ -171,6 +171,7 @@ class Autoscaler:
             sightings=sightings,
             heard=view.heard,
             busy=view.busy,
+            aside=view.aside,
             waiting=bool(view.demand.work.waiting),
             wanted=lately,
         )

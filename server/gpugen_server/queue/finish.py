@@ -90,7 +90,7 @@ def complete(store: Store, lease: str, worker: str, completion: Completion) -> N
         _check_repeated(store, lease, "complete")
         return
     if ended.failures:
-        workers.note_success(store, worker)
+        workers.forgive(store, worker)
     if ended.state == "succeeded":
         _check_images(ended)
 

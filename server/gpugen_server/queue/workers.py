@@ -166,8 +166,8 @@ def is_busy(store: Store, worker: str) -> bool:
     )
 
 
-def note_success(store: Store, worker: str) -> None:
-    """`worker` finished a task: what it failed at before is forgotten."""
+def forgive(store: Store, worker: str) -> None:
+    """What `worker` failed at is forgotten."""
     store.change(
         "UPDATE workers SET failures = 0, failed_task = NULL, set_aside_until = NULL WHERE id = ?", worker
     )

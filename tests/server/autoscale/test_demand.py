@@ -11,7 +11,7 @@ from gpugen_server.queue.demand import tell_waiting
 
 
 def _demand(queue):
-    return queue.database.call(demand.read, time.time() - 30)
+    return queue.database.call(demand.read, time.time() - 30, time.time() + 150)
 
 
 def test_it_counts_what_waits_and_who_is_there(queue):
@@ -64,6 +64,26 @@ def test_workers_of_others_count_if_together_they_serve_all_that_waits(queue):
     assert _demand(queue).others == 1
     queue.submit("sdxl")
     assert _demand(queue).others == 2
+
+
+def test_one_that_is_set_aside_until_another_would_be_there_is_room_for_nothing(queue):
+    queue.submit()
+    bad = queue.worker("ann")
+    assert _demand(queue).others == 1
+    _set_aside(queue, bad, 1800)
+    assert (_demand(queue).others, _demand(queue).absent) == (0, False)
+    _set_aside(queue, bad, 60)
+    assert _demand(queue).others == 1  # it is back before
+    _set_aside(queue, bad, 1800)
+    queue.worker("bob")
+    assert _demand(queue).others == 1
+
+
+def _set_aside(queue, worker, seconds):
+    until = time.time() + seconds
+    queue.database.call(
+        lambda store: store.change("UPDATE workers SET set_aside_until = ? WHERE id = ?", until, worker)
+    )
 
 
 def test_a_complaint_goes_into_the_log_of_each_task_that_waits(queue):

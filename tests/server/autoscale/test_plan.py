@@ -191,6 +191,32 @@ def test_a_server_that_was_away_gives_those_it_missed_their_time():
     assert len(_steps(_machine(worker=None, age=5000), since=NOW - 200)) == 1
 
 
+ASIDE = "the machine's worker failed at several tasks in a row"
+
+
+def test_one_whose_worker_is_set_aside_while_tasks_wait_goes_so_that_another_one_can_come():
+    useless = _machine()
+    one = Rules(max_workers=1)
+    assert _steps(useless, rules=one, aside={"a"}) == []  # nothing waits
+    assert _steps(useless, rules=one, aside={"a"}, waiting=True) == [Step("leave", "gpugen-a", ASIDE)]
+    assert _steps(useless, rules=one, aside={"a"}, busy={"a"}, waiting=True) == []
+    gone = _machine(leaving=ASIDE)
+    assert _steps(gone, seen={}, waiting=False) == [Step("cut", "gpugen-a", ASIDE)]
+
+
+def test_of_several_set_aside_the_next_one_goes_only_when_the_successor_of_the_last_is_there():
+    a, b = _machine("a"), _machine("b")
+    both = {"aside": {"a", "b"}, "waiting": True}
+    assert _kinds(a, b, **both) == [("leave", "gpugen-a")]
+    going = _machine("a", leaving=ASIDE)
+    assert _kinds(going, b, **both) == [("leave", "gpugen-a")]
+    assert _kinds(b, **both) == []  # the successor is still to be asked for
+    assert _kinds(b, _machine("c", worker=None), **both) == []
+    assert _kinds(b, _machine("c"), **both) == [("leave", "gpugen-b")]
+    silent = _kinds(a, b, heard={"a": NOW - 1, "b": NOW - 200}, **both)
+    assert silent == [("leave", "gpugen-b")]
+
+
 def test_one_that_was_told_to_leave_is_told_again_until_it_is_gone():
     leaving = _machine(leaving="it was idle")
     assert _steps(leaving) == [Step("leave", leaving.name, "it was idle")]
@@ -266,9 +292,16 @@ def _ago(age):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(MACHINES, max_size=5), st.integers(0, 3), st.integers(1, 3), AGES, st.integers(0, 5))
+@given(
+    st.lists(MACHINES, max_size=5),
+    st.integers(0, 3),
+    st.integers(1, 3),
+    AGES,
+    st.integers(0, 5),
+    st.sets(st.sampled_from("01234")),
+)
 def test_whatever_there_is_each_machine_has_one_fate_and_too_many_never_stay(
-    drawn, wanted, most, since, number_busy
+    drawn, wanted, most, since, number_busy, aside
 ):
     machines, sightings = [], {}
     for place, (asked, up, busy_at, operation, worker, leaving, seen) in enumerate(drawn):
@@ -287,6 +320,8 @@ def test_whatever_there_is_each_machine_has_one_fate_and_too_many_never_stay(
         sightings=sightings,
         heard=heard,
         busy=busy,
+        aside=aside,
+        waiting=True,
         wanted=wanted,
     )
     found = steps(rules, scene)

@@ -270,6 +270,61 @@ def test_a_model_that_a_worker_of_somebody_else_has_is_waited_for(scaler, provid
     assert queue.task(task)[0] == "queued"
 
 
+def test_while_a_worker_of_somebody_else_is_set_aside_a_machine_comes(scaler, provider, queue):
+    bad = queue.worker("ann")
+    task = queue.submit()
+    _reconcile(scaler)
+    assert provider.started == []
+    _set_aside(queue, bad)
+    _reconcile(scaler)
+    assert len(provider.started) == 1
+    assert queue.task(task)[2] == "Starting a worker on this machine"
+
+
+def _set_aside(queue, worker, seconds=1800):
+    until = queue.database.now() + seconds
+    queue.database.call(
+        lambda store: store.change("UPDATE workers SET set_aside_until = ? WHERE id = ?", until, worker)
+    )
+
+
+def test_a_machine_whose_worker_is_set_aside_is_replaced_and_those_like_it_come_after_pauses_that_grow(
+    scaler, provider, queue
+):
+    task, told = queue.submit(), []
+    for _ in range(3):
+        _reconcile(scaler)
+        _set_aside(queue, _arrive(queue, provider))
+        _reconcile(scaler)
+        assert provider.stopped[-1:] == provider.started[-1:]
+        told.append(queue.task(task)[2])
+        del provider.shown[provider.started[-1]]
+        _reconcile(scaler)
+        told.append(queue.task(task)[2].partition("again in ")[2])
+        queue.database.call(lambda store: store.change("UPDATE machines SET ended_at = ended_at - 60"))
+    assert len(provider.started) == 3
+    assert told[::2] == ["The last machine is still going; the next one follows it."] * 3
+    assert told[1::2] == ["", "2 s.", "4 s."]  # the first is followed at once
+
+
+def test_a_worker_that_soon_gets_tasks_again_keeps_its_machine_and_those_who_wait_hear_when(
+    scaler, provider, queue
+):
+    task = queue.submit()
+    _reconcile(scaler)
+    _set_aside(queue, _arrive(queue, provider), seconds=60)
+    _reconcile(scaler)
+    assert provider.stopped == []
+    assert "failed at several tasks in a row and will get none before" in queue.task(task)[2]
+
+
+def test_a_new_machine_does_not_answer_for_what_one_of_its_name_failed_at(scaler, provider, queue):
+    queue.submit()
+    _set_aside(queue, queue.worker(WORKER_USER))
+    _reconcile(scaler)
+    assert len(queue.claim(_arrive(queue, provider))) == 1
+
+
 def test_what_was_refused_is_said_with_the_next_try(scaler, provider, queue):
     task = queue.submit()
     provider.refusals = ["zone a: stock-out", "zone b: stock-out"]
