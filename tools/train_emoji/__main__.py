@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from . import cldr, glyphs, trials
+from . import cldr, glyphs
 from .run import STAGES, Run
 
 DEFAULT_STEPS = {
@@ -34,7 +34,6 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--stages", default=",".join(STAGES), help="which stages, separated by commas")
     for name, count in DEFAULT_STEPS.items():
         found.add_argument(f"--steps-{name}", type=int, default=count)
-    found.add_argument("--trials", type=float, metavar="SECONDS", help="only compare methods, so long each")
     found.add_argument("--seed", type=int, default=0)
     found.add_argument("--threads", type=int, default=0, help="default: as many as PyTorch likes")
     found.add_argument("--font", type=Path, default=glyphs.FONT, help="Noto Color Emoji")
@@ -63,9 +62,6 @@ def main(arguments: Sequence[str]) -> None:
         resume=chosen.resume,
         steps={name: getattr(chosen, f"steps_{name}") for name in DEFAULT_STEPS},
     )
-    if chosen.trials:
-        trials.compare(run, chosen.trials)
-        return
     for name in stages:
         getattr(run, name)()
 

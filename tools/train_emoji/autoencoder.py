@@ -23,7 +23,8 @@ from .palette import COLOURS, WHITE
 from .stage import Average, Stage, rate
 
 LATENT_CHANNELS = 24
-LATENT_SIZE = 8
+LEVELS = 5
+LATENT_SIZE = SIZE >> (LEVELS - 1)
 BATCH = 8
 LEARNING_RATE = 7e-4
 FURTHER_RATE = 5e-4  # for weights that were trained before
@@ -37,13 +38,13 @@ WHITE_SHARE = 0.35
 PALETTE_SHARE = 0.5  # the rest: any colour at all
 
 
-def build(latent_channels: int = LATENT_CHANNELS) -> AutoencoderTiny:
-    """A fresh autoencoder."""
+def build(latent_channels: int = LATENT_CHANNELS, levels: int = LEVELS) -> AutoencoderTiny:
+    """A fresh autoencoder. Each level but the outermost halves the size; the outer two hold no blocks."""
     vae = AutoencoderTiny(
-        encoder_block_out_channels=(48,) * 5,
-        decoder_block_out_channels=(64,) * 5,
-        num_encoder_blocks=(0, 0, 1, 1, 1),
-        num_decoder_blocks=(4, 4, 3, 0, 0),
+        encoder_block_out_channels=(48,) * levels,
+        decoder_block_out_channels=(64,) * levels,
+        num_encoder_blocks=(0, 0) + (1,) * (levels - 2),
+        num_decoder_blocks=(4,) * (levels - 3) + (3, 0, 0),
         latent_channels=latent_channels,
     )
     initialise(vae)
@@ -68,11 +69,10 @@ def initialise(vae: AutoencoderTiny) -> None:
     # Latents of unit size, and pictures of a usual contrast around gray, from the first step on
     # (as in Mishkin and Matas 2016, "All you need is a good init").
     with torch.no_grad():
-        vae.encoder.layers[-1].weight /= encode(vae, torch.rand(8, 3, 1, 1).expand(-1, -1, SIZE, SIZE)).std()
+        latents = encode(vae, torch.rand(8, 3, 1, 1).expand(-1, -1, SIZE, SIZE))
+        vae.encoder.layers[-1].weight /= latents.std()
         last = vae.decoder.layers[-1]
-        last.weight *= (
-            0.2 / decode(vae, torch.randn(8, vae.config.latent_channels, LATENT_SIZE, LATENT_SIZE)).std()
-        )
+        last.weight *= 0.2 / decode(vae, torch.randn(latents.shape)).std()
         last.bias.fill_(0.5)
 
 
@@ -185,7 +185,7 @@ def measure(vae: AutoencoderTiny, stencils: Stencils) -> float:
 
 
 def standardise(vae: AutoencoderTiny, latents: torch.Tensor) -> None:
-    """Folds mean 0 and deviation 1 per channel of `latents` [n, channels, 8, 8] into the weights.
+    """Folds mean 0 and deviation 1 per channel of `latents` [n, channels, h, w] into the weights.
 
     The decoder's soft clamp and padding make this inexact there; its own stage makes up for that.
     """

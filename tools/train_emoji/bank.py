@@ -23,7 +23,7 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class Bank:
-    """Scenes with their poses and latents [n, channels, 8, 8]."""
+    """Scenes with their poses and latents [n, channels, h, w]."""
 
     scenes: list[Scene]
     poses: list[Pose]
@@ -50,6 +50,14 @@ class Bank:
 def build(
     vae: AutoencoderTiny, pictures: Pictures, sampler: Sampler, stage: Stage, count: int, seed: int
 ) -> Bank:
+    """A bank with its checkpoint."""
+    bank = encoded(vae, pictures, sampler, count, seed)
+    stage.save(bank.state())
+    stage.log(count, mean=float(bank.latents.mean()), deviation=float(bank.latents.std()))
+    return bank
+
+
+def encoded(vae: AutoencoderTiny, pictures: Pictures, sampler: Sampler, count: int, seed: int) -> Bank:
     """`count` scenes of the training split, encoded by the stock modules."""
     rng = random.Random(f"bank {seed}")
     scenes = [sampler.scene(rng) for _ in range(count)]
@@ -62,7 +70,4 @@ def build(
             with torch.autocast("cpu", torch.bfloat16):
                 found = autoencoder.encode(vae, images.contiguous(memory_format=torch.channels_last))
             parts.append(found.half().contiguous())
-    bank = Bank(scenes, poses, torch.cat(parts).float())
-    stage.save(bank.state())
-    stage.log(count, mean=float(bank.latents.mean()), deviation=float(bank.latents.std()))
-    return bank
+    return Bank(scenes, poses, torch.cat(parts).float())

@@ -9,12 +9,12 @@ decided by the caption and not by the noise; captions are dropped at times for c
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from diffusers import DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -23,6 +23,7 @@ from . import text_encoder
 from .autoencoder import LATENT_SIZE
 from .bank import Bank
 from .captions import Wordings
+from .noising import TIMES, V_PREDICTION, Noising
 from .stage import Average, Stage, rate
 
 WIDTHS = (96, 192)
@@ -35,10 +36,10 @@ CLIP = 1.0
 EARLY = 0.7  # below 1: more of the noisy times, where the picture is decided
 
 
-def build(latent_channels: int, text_width: int) -> UNet2DConditionModel:
+def build(latent_channels: int, text_width: int, latent_size: int = LATENT_SIZE) -> UNet2DConditionModel:
     """A fresh denoiser."""
     unet = UNet2DConditionModel(
-        sample_size=LATENT_SIZE,
+        sample_size=latent_size,
         in_channels=latent_channels,
         out_channels=latent_channels,
         block_out_channels=WIDTHS,
@@ -57,19 +58,6 @@ def build(latent_channels: int, text_width: int) -> UNet2DConditionModel:
     return unet
 
 
-def scheduler() -> DPMSolverMultistepScheduler:
-    """The noise schedule, for training and for the pipeline."""
-    return DPMSolverMultistepScheduler(
-        beta_schedule="scaled_linear",
-        beta_start=0.00085,
-        beta_end=0.012,
-        prediction_type="v_prediction",
-        timestep_spacing="trailing",
-        rescale_betas_zero_snr=True,
-        steps_offset=1,
-    )
-
-
 @dataclass(frozen=True)
 class Batch:
     """What one step learns from."""
@@ -77,8 +65,36 @@ class Batch:
     hidden: torch.Tensor  # the captions, as the text encoder puts them
     noisy: torch.Tensor
     times: torch.Tensor
-    wanted: torch.Tensor  # the v to predict
+    wanted: torch.Tensor  # what to predict
     weights: torch.Tensor  # how much each counts
+
+
+class Optimiser(Protocol):
+    """What a learner needs of PyTorch's optimisers."""
+
+    param_groups: list[dict[str, Any]]
+
+    def step(self) -> object:
+        """One step by the gradients there are."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Goes on from a checkpoint."""
+
+
+def adamw(unet: UNet2DConditionModel, rate: float) -> Optimiser:
+    """The usual optimiser."""
+    found: Optimiser = torch.optim.AdamW(
+        unet.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
+    )
+    return found
+
+
+def early(even: torch.Tensor) -> torch.Tensor:
+    """Evenly spread numbers of 0..1 with more of the high ones, the noisy times."""
+    return even**EARLY
 
 
 @dataclass(frozen=True)
@@ -86,12 +102,18 @@ class Method:
     """What the trials compare.
 
     Attributes:
-        early: the power of evenly spread times in 0..1; below 1: more of the noisy ones.
-        min_snr: the greatest signal-to-noise ratio that counts; 0: all times count alike.
+        noising: what noise does, and what is predicted.
+        times: takes evenly spread numbers of 0..1 to where training needs them.
+        min_snr: the greatest signal-to-noise ratio that counts; 0: all times count alike. For v-prediction.
+        batch: latents a step.
+        optimiser: of the weights, at a rate.
     """
 
-    early: float = EARLY
+    noising: Noising = V_PREDICTION
+    times: Callable[[torch.Tensor], torch.Tensor] = early
     min_snr: float = 0.0
+    batch: int = BATCH
+    optimiser: Callable[[UNet2DConditionModel, float], Optimiser] = adamw
 
 
 PLAIN = Method()
@@ -105,35 +127,33 @@ class Batches:
     ) -> None:
         self.bank, self.wordings, self.reader, self.seed = bank, wordings, reader, seed
         self.method = method
-        alphas = scheduler().alphas_cumprod
-        self.signal, self.noise = alphas.sqrt(), (1 - alphas).sqrt()
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
         rng = random.Random(f"denoiser {self.seed} {step}")
-        drawn = [rng.randrange(len(self.bank)) for _ in range(BATCH)]
+        count = self.method.batch
+        drawn = [rng.randrange(len(self.bank)) for _ in range(count)]
         texts = [self.wordings.caption(self.bank.scenes[each], rng) for each in drawn]
         texts = ["" if rng.random() < EMPTY_SHARE else each for each in texts]
         generator = torch.Generator().manual_seed(rng.getrandbits(62))
-        # One time in each of BATCH slices, so that every batch covers all of them.
-        even = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH
-        times = (len(self.signal) * even**self.method.early).long().clamp(max=len(self.signal) - 1)
+        # One time in each of as many slices, so that every batch covers all of them.
+        even = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+        times = (TIMES * self.method.times(even)).long().clamp(max=TIMES - 1)
         return self.noised(self.bank.latents[drawn], texts, times, generator)
 
     def noised(
         self, clean: torch.Tensor, texts: Sequence[str], times: torch.Tensor, generator: torch.Generator
     ) -> Batch:
         """Latents at the given times, with what is to be predicted of them."""
-        noise = torch.randn(clean.shape, generator=generator)
-        signal, grain = (each[times][:, None, None, None] for each in (self.signal, self.noise))
-        wanted = signal * noise - grain * clean
-        return Batch(self.reader(texts), signal * clean + grain * noise, times, wanted, self.weights(times))
+        grain = torch.randn(clean.shape, generator=generator)
+        noisy, wanted = self.method.noising.mix(clean, grain, times)
+        return Batch(self.reader(texts), noisy, times, wanted, self.weights(times))
 
     def weights(self, times: torch.Tensor) -> torch.Tensor:
         """How much the loss at each time counts: alike, or "min-SNR" (Hang et al. 2023) for v-prediction."""
         if not self.method.min_snr:
             return torch.ones(len(times))
-        ratio = (self.signal[times] / self.noise[times]) ** 2
+        ratio = self.method.noising.ratio(times)
         found: torch.Tensor = ratio.clamp(max=self.method.min_snr) / (ratio + 1)
         return found
 
@@ -154,12 +174,12 @@ class TextReader:
 class Learner:
     """The denoiser with what training it needs."""
 
-    def __init__(self, unet: UNet2DConditionModel, full_rate: float = LEARNING_RATE) -> None:
+    def __init__(
+        self, unet: UNet2DConditionModel, full_rate: float = LEARNING_RATE, method: Method = PLAIN
+    ) -> None:
         self.unet, self.full_rate = unet, full_rate
         self.average = Average(unet)
-        self.optimiser = torch.optim.AdamW(
-            unet.parameters(), lr=full_rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
-        )
+        self.optimiser = method.optimiser(unet, full_rate)
 
     def state(self, step: int) -> dict[str, Any]:
         """What a checkpoint keeps."""
@@ -184,7 +204,7 @@ class Learner:
             found = self.unet(batch.noisy, batch.times, batch.hidden).sample
         each = F.mse_loss(found.float(), batch.wanted, reduction="none").mean((1, 2, 3))
         loss = (each * batch.weights).mean()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.unet.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.unet.parameters(), CLIP)
         self.optimiser.step()

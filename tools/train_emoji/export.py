@@ -14,7 +14,7 @@ import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from . import denoiser
+from .noising import v_scheduler
 from .vocabulary import Thing
 
 Part = TypeVar("Part", bound=torch.nn.Module)
@@ -48,7 +48,7 @@ def assemble(
         text_encoder=text,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=denoiser.scheduler(),
+        scheduler=v_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -58,7 +58,6 @@ class Run:
     seed: int
     resume: bool
     steps: dict[str, int]
-    method: denoiser.Method = denoiser.PLAIN
 
     @cached_property
     def things(self) -> tuple[vocabulary.Thing, ...]:
@@ -158,11 +157,11 @@ class Run:
         text_encoder.forget(text, self.tokenizer, UNLEARNT)
         return export.assemble(vae, unet, text, self.tokenizer)
 
-    def batches(self, method: denoiser.Method) -> denoiser.Batches:
+    def batches(self) -> denoiser.Batches:
         """What the denoiser learns from."""
         reader = denoiser.TextReader(self.tokenizer, self.text_model())
         bank = Bank.of(self.finished("bank"))
-        return denoiser.Batches(bank, self.sampler.wordings, reader, self.seed, method)
+        return denoiser.Batches(bank, self.sampler.wordings, reader, self.seed)
 
     # ---- the stages ----
 
@@ -207,7 +206,7 @@ class Run:
         full = denoiser.LEARNING_RATE if self.start is None else denoiser.FURTHER_RATE
         stage = self.stage("denoiser", resume=self.resume)
         unet = self.first_denoiser()
-        denoiser.train(self.batches(self.method), unet, stage, self.steps["denoiser"], full_rate=full)
+        denoiser.train(self.batches(), unet, stage, self.steps["denoiser"], full_rate=full)
 
     def drawn(self) -> None:
         """Has the denoiser finish noised latents of the bank, for the decoder to learn its slips from."""
