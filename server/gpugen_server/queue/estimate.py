@@ -33,8 +33,8 @@ def queued_seconds(store: Store, usual: float | None, ahead: Ahead, able: int) -
     """
     if usual is None or not able or ahead.position is None:
         return None
-    speeds = {kind: seconds_a_step(store, *kind) for kind in ahead.work}
+    speeds = {kind: seconds_a_step(store, *kind) for kind in ahead.loads}
     if any(speed is None for speed in speeds.values()):
         return None
-    before = sum(work * (speeds[kind] or 0.0) for kind, work in ahead.work.items())
+    before = sum(load.work * (speeds[kind] or 0.0) for kind, load in ahead.loads.items())
     return round(usual + before / able, 1)

@@ -14,7 +14,7 @@ from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import estimate, room, workers
 from gpugen_server.queue import place as places
-from gpugen_server.queue.place import Ahead
+from gpugen_server.queue.place import Ahead, Kind
 from gpugen_server.queue.workers import LiveWorker
 
 _QUEUED = """
@@ -30,7 +30,8 @@ class Wait(Struct, frozen=True, kw_only=True):
         reason: `no_worker`, `no_model` (workers are there, but none has the model), `no_room` (none of those
             that have it draws anything so large), `set_aside` (those that could failed too often), `busy`,
             `next`.
-        position: from 1; None beyond those that are counted, and for a task that nobody there can ever draw.
+        position: from 1, not counting what nobody there can draw; None for such a task itself, and beyond
+            those that are counted.
         eta_seconds: until it is done; None where that is not known.
     """
 
@@ -63,6 +64,11 @@ class Waiting(Struct, frozen=True, kw_only=True):
     work: int
     memory: int = 0
 
+    @property
+    def kind(self) -> Kind:
+        """What it is one of."""
+        return Kind(self.model, self.width, self.height)
+
     def is_served_by(self, worker: LiveWorker) -> bool:
         """Whether `worker` can draw it."""
         return worker.serves(self.model, self.memory, self.width * self.height)
@@ -75,14 +81,16 @@ def why(store: Store, task: Waiting, live_after: float, known: Ahead | None = No
     """
     live = workers.live(store, live_after)
     ahead = known or places.ahead(store, task.place, task.num)
-    able, at = [worker for worker in live if task.is_served_by(worker)], ahead.position
+    able = [worker for worker in live if task.is_served_by(worker)]
     if not able:
-        return _unserved(task, live, at)
+        return _unserved(task, live, ahead.position)
+    ahead = _that_goes(store, task, ahead, live)
+    at = ahead.position
     ready = sum(not worker.is_aside(store.now) for worker in able)
     if not ready:
         return _set_aside(able, at)
     usual = estimate.usual_seconds(store, task.model, task.width, task.height, task.work)
-    eta = estimate.queued_seconds(store, usual, _that_goes(ahead, live), ready)
+    eta = estimate.queued_seconds(store, usual, ahead, ready)
     if at is None:
         return Wait(
             reason="busy", text=f"more than {places.MAX_POSITION:,} tasks before yours", eta_seconds=eta
@@ -113,14 +121,17 @@ def is_plain(text: str) -> bool:
     return not text or text.startswith(ours) or text.endswith("before yours")
 
 
-def _that_goes(ahead: Ahead, live: Sequence[LiveWorker]) -> Ahead:
-    """What is before a task without what nobody there can draw: that keeps its place, and delays nobody."""
+def _that_goes(store: Store, task: Waiting, ahead: Ahead, live: Sequence[LiveWorker]) -> Ahead:
+    """What is before `task` without what nobody there can draw: that keeps its place, and delays nobody."""
+    if ahead.loads.keys() <= {task.kind}:  # as most are; somebody can draw `task`
+        return ahead
+    needs = places.memory(store, ahead)
     goes = {
-        kind: work
-        for kind, work in ahead.work.items()
-        if any(worker.serves(kind.model, 0, kind.width * kind.height) for worker in live)
+        kind: load
+        for kind, load in ahead.loads.items()
+        if any(worker.serves(kind.model, needs[kind], kind.width * kind.height) for worker in live)
     }
-    return Ahead(ahead.tasks, goes)
+    return Ahead(goes, ahead.beyond)
 
 
 def _unserved(task: Waiting, live: Sequence[LiveWorker], at: int | None) -> Wait:

@@ -87,6 +87,28 @@ def test_what_nobody_can_draw_and_is_before_a_task_does_not_count_for_its_time(n
     assert second == pytest.approx(2 * first)
 
 
+def test_what_nobody_can_draw_and_is_before_a_task_stands_in_no_line(nobody):
+    nobody.new_worker("emoji", "sdxl", memory_bytes=8 * GB, max_pixels=2048 * 1024)
+    hopeless = [
+        nobody.submit(model="flux-schnell"),
+        nobody.submit(**LARGE),
+        nobody.submit(width=2048, height=2048),
+    ]
+    first, second, third = (nobody.submit(width=64, height=64) for _ in range(3))
+    assert [nobody.get(task).queue_position for task in hopeless] == [None] * 3
+    assert [nobody.get(task).queue_position for task in (first, second)] == [1, 2]
+    assert text(nobody, third) == "2 tasks before yours"
+    shown = nobody.call(search.listing, search.Filter(user=None), 0.0).tasks
+    assert [task.queue_position for task in shown] == [3, 2, 1, None, None, None]
+    nobody.new_worker("sdxl", memory_bytes=80 * GB)
+    assert nobody.get(first).queue_position == 2
+
+
+def test_without_any_worker_all_who_wait_are_in_line(nobody):
+    tasks = [nobody.submit(model="sdxl"), nobody.submit(), nobody.submit(**LARGE)]
+    assert [nobody.get(task).queue_position for task in tasks] == [1, 2, 3]
+
+
 def test_workers_set_aside_are_waited_for_until_a_time_that_is_named(nobody):
     measured(nobody, "emoji", 64, 64)
     bad = nobody.new_worker("emoji", name="bad")
