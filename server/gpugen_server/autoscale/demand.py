@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
@@ -17,10 +18,11 @@ from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import estimate, finish, waiting, workers
+from gpugen_server.queue.place import Kind
 from gpugen_server.queue.workers import LiveWorker
 
 COUNTED = 1000  # tasks at the head of the queue that are looked at: a long queue must not cost much
-KINDS = 20  # kinds of tasks whose speeds are looked up
+KINDS = 20  # kinds of tasks whose speeds are looked up, or that are told something of their own
 PATIENCE = 300.0  # seconds a worker may be silent before tasks that only it serves are given up
 TOLD = 100  # so many tasks at the head of the queue get a complaint; the others wait for those
 
@@ -56,6 +58,11 @@ class Need(NamedTuple):
     height: int
     memory: int
 
+    @property
+    def kind(self) -> Kind:
+        """Of which tasks it is the need."""
+        return Kind(self.model, self.width, self.height)
+
     def is_served(self, known: Iterable[LiveWorker]) -> bool:
         """Whether one of the `known` workers can draw it."""
         return any(worker.serves(self.model, self.memory, self.width * self.height) for worker in known)
@@ -69,6 +76,7 @@ class Demand(Struct, frozen=True, kw_only=True):
         started: workers of this server that have introduced themselves and were heard of lately.
         others: workers of others that were heard of lately and are not set aside, if together they serve all
             that waits.
+        alone: the kinds of tasks that nobody who is there and not set aside can draw; None: any task.
         absent: whether no worker at all was heard of lately.
         unserved: what tasks need that no worker can draw, not even one silent for a while.
     """
@@ -76,6 +84,7 @@ class Demand(Struct, frozen=True, kw_only=True):
     work: Work = Work()
     started: int = 0
     others: int = 0
+    alone: Collection[Kind] | None = None
     absent: bool = False
     unserved: AbstractSet[Need] = frozenset()
 
@@ -90,8 +99,7 @@ def read(store: Store, live_after: float, another_at: float) -> Demand:
     kinds = [kind for *kind, _ in found]
     needs = {Need(model, width, height, memory) for model, width, height, *_, memory in found}
     live = workers.live(store, live_after)
-    others = [worker for worker in live if worker.owner != WORKER_USER]
-    ready = [worker for worker in others if not worker.is_aside(another_at)]
+    ready = [worker for worker in live if not worker.is_aside(another_at)]
     begun = store.rows(_RUNNING_BY_KIND)
     work = Work(
         waiting=sum(int(count) for *_, count, _ in kinds),
@@ -101,8 +109,9 @@ def read(store: Store, live_after: float, another_at: float) -> Demand:
     )
     return Demand(
         work=work,
-        started=len(live) - len(others),
-        others=_useful(ready, needs),
+        started=sum(worker.owner == WORKER_USER for worker in live),
+        others=_useful([worker for worker in ready if worker.owner != WORKER_USER], needs),
+        alone=_alone(ready, needs),
         absent=not live,
         unserved=_unserved(store, _without(needs, live), live_after),
     )
@@ -134,6 +143,12 @@ def _useful(others: list[LiveWorker], needs: set[Need]) -> int:
     if _without(needs, others):
         return 0
     return sum(not needs or any(need.is_served([worker]) for need in needs) for worker in others)
+
+
+def _alone(ready: list[LiveWorker], needs: set[Need]) -> list[Kind] | None:
+    if not ready:
+        return None
+    return [need.kind for need in itertools.islice(_without(needs, ready), KINDS)]
 
 
 def line_up(store: Store, live_after: float, last_words: str = "-") -> None:

@@ -46,7 +46,7 @@ class Recruiter:
     async def serve(self, view: View, sightings: Mapping[str, Sighting]) -> float:
         """Ask for what is missing, and tell those who wait; gives seconds until there may be news."""
         view = await self._without_hopeless(view)
-        self._teller.quiet = _served(view)
+        self._teller.concerned = view.demand.alone
         missing = self._missing(view.demand, view.machines)
         if not view.demand.work.waiting:
             self._teller.trouble = ""
@@ -169,12 +169,6 @@ class Recruiter:
 def _comes_or_goes(view: View, machine: Machine) -> bool:
     """One that is drained is looked after like the others until its worker is done."""
     return machine.worker is None or (bool(machine.leaving) and machine.id not in view.busy)
-
-
-def _served(view: View) -> bool:
-    """Whether somebody is there for what waits."""
-    there = (machine for machine in view.machines if machine.worker is not None and not machine.leaving)
-    return bool(view.demand.others) or any(machine.id not in view.aside for machine in there)
 
 
 def _starting(where: str, *, up: bool) -> str:

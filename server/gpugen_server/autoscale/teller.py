@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gpugen_server.autoscale import demand
 from gpugen_server.autoscale.ledger import Ledger
 from gpugen_server.queue.demand import tell_waiting
+from gpugen_server.queue.place import Kind
 
 MOST_REFUSALS = 10
 
@@ -17,7 +18,8 @@ class Teller:
 
     Attributes:
         trouble: why no machine comes; empty while nothing is wrong.
-        quiet: whether they have a worker to wait for, so that one more machine is no news for them.
+        concerned: the kinds of tasks that have no worker to wait for, None: any; one more machine is no news
+            for the others.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -26,7 +28,12 @@ class Teller:
         self._last_words = "-"  # no task says so
         self._refusals: list[str] = []
         self.trouble = ""
-        self.quiet = False
+        self.concerned: Collection[Kind] | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether all of them have a worker to wait for."""
+        return self.concerned is not None and not self.concerned
 
     def refused(self, text: str) -> None:
         """Keep in mind that a machine did not come, for what is said of the next one."""
@@ -39,7 +46,7 @@ class Teller:
             return
         self._told = True
         said = f"{text}. Before: {self._refusals[-1]}" if self._refusals else text
-        await self._ledger.change(tell_waiting, None, "starting", said, self._with_refusals(data))
+        await self._ledger.change(tell_waiting, self.concerned, "starting", said, self._with_refusals(data))
 
     async def waiting(self, text: str, data: Mapping[str, Any]) -> None:
         """None comes for now."""
@@ -47,7 +54,8 @@ class Teller:
         if self.quiet:
             return
         self._told, self._last_words = True, text
-        await self._ledger.database.run(tell_waiting, None, "queued", text, self._with_refusals(data))
+        said = self._with_refusals(data)
+        await self._ledger.database.run(tell_waiting, self.concerned, "queued", text, said)
 
     async def line_up(self, live_after: float) -> None:
         """A worker is there: who waited for a machine now waits for its turn."""

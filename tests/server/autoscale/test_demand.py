@@ -20,9 +20,9 @@ def test_it_counts_what_waits_and_who_is_there(queue):
     queue.submit()
     ours = queue.worker(WORKER_USER)
     queue.worker("ann")
-    assert _demand(queue) == Demand(work=Work(waiting=2), started=1, others=1)
+    assert _demand(queue) == Demand(work=Work(waiting=2), started=1, others=1, alone=[])
     queue.claim(ours)
-    assert _demand(queue) == Demand(work=Work(waiting=1, running=1, left=None), started=1, others=1)
+    assert _demand(queue) == Demand(work=Work(waiting=1, running=1, left=None), started=1, others=1, alone=[])
 
 
 def test_it_knows_how_much_work_waits_once_such_tasks_were_done(queue):
@@ -64,6 +64,16 @@ def test_workers_of_others_count_if_together_they_serve_all_that_waits(queue):
     assert _demand(queue).others == 1
     queue.submit("sdxl")
     assert _demand(queue).others == 2
+
+
+def test_the_kinds_that_nobody_who_is_there_draws_are_alone(queue):
+    queue.submit("emoji")
+    queue.submit("sdxl")
+    assert _demand(queue).alone is None  # nobody is there
+    worker = queue.worker("ann", "emoji")
+    assert [kind.model for kind in _demand(queue).alone] == ["sdxl"]
+    _set_aside(queue, worker, 1800)
+    assert _demand(queue).alone is None
 
 
 def test_one_that_is_set_aside_until_another_would_be_there_is_room_for_nothing(queue):

@@ -93,6 +93,21 @@ def test_one_who_serves_only_part_of_what_waits_does_not(scaler, provider, queue
     assert len(provider.started) == 1
 
 
+def test_while_a_machine_comes_for_some_those_whom_somebody_else_will_draw_hear_nothing_of_it(
+    scaler, provider, queue
+):
+    queue.worker("ann", "emoji")
+    served, alone = queue.submit("emoji"), queue.submit("sdxl")
+    before = queue.task(served)
+    _reconcile(scaler, 2)
+    assert queue.task(alone) == ("queued", "starting", "Starting a worker on this machine")
+    assert queue.task(served) == before
+    provider.end("It crashed.")
+    _reconcile(scaler)
+    assert "trying again" in queue.task(alone)[2]
+    assert queue.task(served) == before
+
+
 def test_more_tasks_never_start_more_workers_than_allowed(queue, provider):
     scaler = _scaler(queue, provider, max_workers=2)
     for _ in range(5):
