@@ -67,7 +67,7 @@ lab: $(VENV)/.demo
 
 watch: $(VENV)/.demo
 	@$(LINK_PANEL)
-	@$(JLPM) watch
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m tools.watch
 
 # The tests of a file stay in one process and in their order. The browser has runs of its own: its driver keeps an
 # event loop open, which no asyncio test may meet.
