@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from tools import docs
 
+from gpugen_server.settings import Settings as ServerSettings
+from gpugen_worker.settings import Settings as WorkerSettings
+
 ROOT = Path(__file__).parents[2]
 HOME = re.compile(r"(?<![\w.])/(?:root|work|home/\w+|Users/\w+|opt/(?:pypi|wheels))(?:/|\b)")
 MAX_BYTES = 30_000_000
@@ -53,3 +56,10 @@ def test_no_huge_file_is_committed(committed: list[Path]) -> None:
 def test_the_generated_pages_are_up_to_date() -> None:
     for path, text in docs.pages().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make docs`"
+
+
+def test_every_setting_stands_in_the_operators_table() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    ours_alone = {"private", "generator", "fake_step_seconds"}
+    known = {*ServerSettings.__struct_fields__, *WorkerSettings.__struct_fields__} - ours_alone
+    assert [name for name in sorted(known) if f"`GPUGEN_{name.upper()}`" not in text] == []
