@@ -33,7 +33,11 @@ class SessionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """The server's answer: a session token and the rhythm to keep, all in seconds."""
+    """The server's answer: a session token and the rhythm to keep, all in seconds.
+
+    Without work a worker stays for `idle_seconds`; where they are null, as long as it likes: it is nobody's
+    bill but its owner's.
+    """
 
     worker_id: str
     token: str

@@ -22,6 +22,7 @@ from gpugen_protocol.worker import (
 )
 from gpugen_server import tokens
 from gpugen_server.autoscale import machines
+from gpugen_server.autoscale.provider import WORKER_USER
 from gpugen_server.database import Store
 from gpugen_server.queue import finish, report, workers
 from gpugen_server.queue.claim import Claimer, claim
@@ -57,7 +58,7 @@ class WorkerSessions(Handler):
             lease_seconds=settings.lease_seconds,
             heartbeat_seconds=settings.heartbeat_seconds,
             poll_seconds=settings.poll_seconds,
-            idle_seconds=settings.idle_exit,
+            idle_seconds=settings.idle_exit if self.principal.user == WORKER_USER else None,
         )
         self.answer(session, 201)
 

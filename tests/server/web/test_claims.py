@@ -12,6 +12,7 @@ from gpugen_protocol.errors import Conflict, LeaseLost, TooManyRequests, Unautho
 from gpugen_protocol.events import LogReport, ProgressReport
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Completion, Failure, SessionRequest
+from gpugen_server.autoscale.provider import WORKER_USER
 from gpugen_server.tokens.throttle import Throttle
 
 CAT = TaskRequest(prompt="a cat", width=64, height=64)
@@ -48,6 +49,13 @@ def test_a_session_tells_the_rhythm(server):
     assert session.token.startswith("gpg_w_")
     (worker,) = server.tasks().workers().workers
     assert (worker.id, worker.state, worker.models) == (session.worker_id, "idle", ("emoji",))
+
+
+def test_only_a_worker_of_the_autoscaler_is_told_when_to_leave(server):
+    introduction = SessionRequest(name="a", version="0.1.0")
+    ours = server.make_token("worker", WORKER_USER)
+    assert WorkerApi(server.url, ours).open_session(introduction).idle_seconds == 600.0
+    assert WorkerApi(server.url, server.worker_token).open_session(introduction).idle_seconds is None
 
 
 def test_a_worker_of_an_older_protocol_is_told_to_update(server):
