@@ -103,9 +103,9 @@ def own_statements(url: str) -> Iterator[Step]:
         terms = ("0" * 20, 1e12, "nobody", 1.0)  # of a lease: its secret, its end, its holder, its begin
 
         def next_one() -> tuple[Any, ...]:
-            session.send(claim._LOOK, (1.0, "nobody", "handed to a worker", "nobody")).fetchall()
+            session.execute(claim._LOOK, (1.0, "nobody", "handed to a worker", "nobody")).fetchall()
             head = claim._CLAIM_HEAD.format(fits=" AND model IN (?)", lock=PostgresStore.lock_free)
-            (taken,) = session.send(head, (*terms, "emoji")).fetchall()
+            (taken,) = session.execute(head, (*terms, "emoji")).fetchall()
             return taken
 
         session.begin()
@@ -116,7 +116,7 @@ def own_statements(url: str) -> Iterator[Step]:
             seq, num, task, *_, lease = held[0]
             end = ("succeeded", "done", None, 1.0, 0.0, 0.1, "complete", task, lease, "nobody")
             session.begin()
-            session.send(finish._END, end).fetchall()
+            session.execute(finish._END, end).fetchall()
             held[0] = next_one()
             begun = (held[0][1], held[0][0], _EVENT)
             session.commit([(f"{log._WRITE} (?, ?, ?), (?, ?, ?)", (num, seq + 1, _EVENT, *begun))])

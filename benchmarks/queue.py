@@ -129,11 +129,12 @@ def bare_loop(path: Path, mode: str) -> Step:
 
 def _storage(folder: Path) -> list[Figure]:
     """The functions of the queue against their own statements, recorded and sent to sqlite3 without them."""
-    original = folder / "storage.db"
+    original, begun = folder / "storage.db", folder / "begun.db"
     backlog.fill(original, TASKS)
-    recorded = Recording(_copy(original, "recorded")).take(TASKS // 2)
-    layer, replay = Layer(_copy(original, "layer")), Replay(_copy(original, "replayed"), recorded)
+    recorded = Recording(_copy(original, "recorded"), begun).take(TASKS // 2)
+    layer, replay = Layer(_copy(original, "layer")), Replay(begun, recorded)
     race = Race({"layer": layer.step, "replay": replay.step}, 9, 0.08, time.thread_time)
+    replay.check()
     return [
         Figure(
             "finish + next claim, storage layer against its own statements",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,17 @@ class Layer:
 
 
 class Recording(Layer):
-    """The same, writing down what it sends."""
+    """The same, writing down what it sends.
+
+    Args:
+        where: an SQLite file.
+        begun: where a copy of it goes as it is before what is recorded, with the task that is finished first.
+    """
+
+    def __init__(self, where: Path, begun: Path) -> None:
+        super().__init__(where)
+        with closing(sqlite3.connect(where)) as source, closing(sqlite3.connect(begun)) as target:
+            source.backup(target)
 
     def take(self, steps: int) -> list[list[Statement]]:
         """The statements of each of `steps` transactions."""
@@ -60,12 +71,17 @@ class Recording(Layer):
 
 
 class Replay:
-    """Sends recorded statements, a transaction a step, and reads what they give."""
+    """Sends recorded statements, a transaction a step, and reads what they give.
 
-    def __init__(self, path: Path, transactions: list[list[Statement]]) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+    Args:
+        begun: the file that the recording began with.
+    """
+
+    def __init__(self, begun: Path, transactions: list[list[Statement]]) -> None:
+        self._connection = sqlite3.connect(begun, isolation_level=None)
+        self._connection.executescript("PRAGMA journal_mode = wal; PRAGMA synchronous = NORMAL")
         self._left = iter(transactions)
+        self._steps = 0
 
     def step(self) -> None:
         """One transaction."""
@@ -74,3 +90,9 @@ class Replay:
         for sql, params in next(self._left):
             cursor.execute(sql, params).fetchall()
         cursor.execute("COMMIT")
+        self._steps += 1
+
+    def check(self) -> None:
+        """See that every step has finished a task, as it did when it was recorded."""
+        ((finished,),) = self._connection.execute("SELECT count(*) FROM tasks WHERE state = 'succeeded'")
+        assert finished == self._steps, f"{finished} tasks are finished after {self._steps} steps"

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from functools import lru_cache
 
 
 def rfc3339(moment: float) -> str:
     """`moment` (seconds since the epoch) as `2026-01-31T12:00:00.123Z`."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    micros = round(moment * 1_000_000)
+    return f"{_second(micros // 1_000_000)}.{micros // 1000 % 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    """Most of what is told at once is of the same second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.server.listener import Listener
 
+from gpugen_protocol import wire
 from gpugen_protocol.models import parse_registry
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.task import Task
@@ -66,7 +67,7 @@ class Queue:
             worker=worker or self.worker, models=models, count=1, lease_seconds=LEASE_SECONDS, loaded=loaded
         )
         leases = self.call(claim.claim, claimer)
-        return leases[0] if leases else None
+        return wire.decode(wire.encode(leases[0]), Lease) if leases else None  # as its worker reads it
 
     def submit_and_claim(self, **fields: Any) -> Lease:
         self.submit(**fields)

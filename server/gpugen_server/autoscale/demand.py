@@ -161,8 +161,8 @@ def line_up(store: Store, live_after: float, last_words: str = "-") -> None:
 
 def complain(store: Store, message: str) -> None:
     """Write `message` into the log of the tasks that wait."""
-    for key in map(TaskKey._make, store.rows(_HEAD + store.lock_free, TOLD)):
-        log.append(store, key, LogEvent, level="error", message=message)
+    for key in store.rows(_HEAD + store.lock_free, TOLD):
+        log.append(store, TaskKey(*key), LogEvent, level="error", message=message)
 
 
 def fail_unserved(

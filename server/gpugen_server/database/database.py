@@ -7,7 +7,6 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -18,6 +17,7 @@ from gpugen_server.database import schema
 from gpugen_server.database.engine import Engine, NotBegun
 from gpugen_server.database.sqlite import Sqlite
 from gpugen_server.database.store import Store
+from gpugen_server.database.transaction import transact
 from gpugen_server.events.entry import Entry
 
 P = ParamSpec("P")
@@ -59,7 +59,7 @@ class Database:
         Raises:
             Misconfigured: the database was made by a newer gpugen.
         """
-        return self._attempt(lambda: schema.migrate(self.engine))
+        return self.call(schema.migrate, self.engine)
 
     def check(self) -> None:
         """See that the tables are up to date, where they are not this server's alone to change.
@@ -67,7 +67,7 @@ class Database:
         Raises:
             Misconfigured: they are older or newer; the sentence says what to do.
         """
-        self._attempt(lambda: schema.check(self.engine))
+        self.call(schema.check, self.engine)
 
     def prepare(self) -> None:
         """Migrate where that is this program's alone to do, else check."""
@@ -92,7 +92,7 @@ class Database:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
 
-        def transact() -> None:
+        def work() -> None:
             if answer.done():  # nobody waits any more, and nothing has begun
                 return
             try:
@@ -102,7 +102,7 @@ class Database:
             else:
                 loop.call_soon_threadsafe(self._settle, answer, result, outbox)
 
-        self._threads.submit(transact)
+        self._threads.submit(work)
         late = loop.call_later(PATIENCE, _give_up, answer)
         try:
             return await answer
@@ -148,22 +148,12 @@ class Database:
     def _transact(
         self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
     ) -> tuple[T, list[Entry]]:
-        return self._attempt(partial(self._once, function, *args, **kw))
-
-    def _once(
-        self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
-    ) -> tuple[T, list[Entry]]:
-        with self.engine.transaction() as store:
-            result = function(store, *args, **kw)
-        return result, store.outbox
-
-    def _attempt(self, work: Callable[[], T]) -> T:
-        """Do it. Once more on a new connection if the old one was gone before anything began, and again after
-        a lost race; a mistake of ours is not explained away.
+        """In one transaction: once more on a new connection if the old one was gone before anything began,
+        and again after a lost race; a mistake of ours is not explained away.
         """
         for tries in range(1, MOST_TRIES + 1):
             try:
-                return work()
+                return transact(self.engine, function, *args, **kw)
             except _MISTAKES:
                 raise
             except (peewee.PeeweeException, NotBegun) as problem:

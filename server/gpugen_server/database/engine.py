@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Literal, Protocol
 
 from gpugen_protocol.errors import GpugenError
@@ -26,6 +25,7 @@ class Engine(Protocol):
         types: what the statements of the schema call their types.
         upgrades_itself: whether the server may migrate it without being told: nobody else uses it.
         name: for people, without a password.
+        errors: what all errors of the driver are.
     """
 
     peewee: Any
@@ -33,12 +33,13 @@ class Engine(Protocol):
     types: ClassVar[dict[str, str]]
     upgrades_itself: bool
     name: str
+    errors: type[Exception]
 
     def now(self) -> float:
         """The time by the database's clock, in seconds since the epoch."""
 
-    def transaction(self) -> AbstractContextManager[Store]:
-        """A transaction on the calling thread's connection; it raises NotBegun where it cannot begin."""
+    def begin(self) -> Store:
+        """A transaction on the calling thread's connection."""
 
     def version(self, store: Store) -> int:
         """The version of the schema; 0 for an empty database."""

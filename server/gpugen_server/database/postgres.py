@@ -14,7 +14,6 @@ from gpugen_protocol.errors import GpugenError, MissingExtra, StorageFull, Unava
 from gpugen_server.complaints import QUIET
 from gpugen_server.database.engine import Remedy
 from gpugen_server.database.store import PostgresStore, Store
-from gpugen_server.database.transaction import Transaction
 
 if TYPE_CHECKING:  # it needs the driver, which not everybody has
     from gpugen_server.database.session import Session
@@ -67,7 +66,7 @@ class Postgres:
                 "PostgreSQL needs its driver, which is not installed.",
                 hint="Run: pip install 'gpugen[postgres]'",
             ) from None
-        self._driver = psycopg.Error
+        self.errors: type[Exception] = psycopg.Error
         self._make_session = Session
         self._threads = _Threads()
         self.name = _without_password(url)
@@ -89,9 +88,13 @@ class Postgres:
             ),
         )
 
-    def transaction(self) -> Transaction:
+    def begin(self) -> Store:
         """READ COMMITTED: rows that are read to be changed are locked by `Store.lock`."""
-        return Transaction(self._begin, self._driver)
+        session = self._session()
+        if time.monotonic() - self._measured >= _MEASURED:
+            self._measure()
+        session.begin()
+        return PostgresStore(self.peewee, session, self.now())
 
     def now(self) -> float:
         """PostgreSQL's clock, as it was measured last: servers whose own clocks differ agree on leases."""
@@ -139,13 +142,6 @@ class Postgres:
             hint="Is it running, and is GPUGEN_DATABASE_URL right? The server's log says more.",
             retry_after=1.0,
         )
-
-    def _begin(self) -> Store:
-        session = self._session()
-        if time.monotonic() - self._measured >= _MEASURED:
-            self._measure()
-        session.begin()
-        return PostgresStore(self.peewee, session, self.now())
 
     def _session(self) -> Session:
         """The calling thread's, on the connection that peewee has for it."""

@@ -130,40 +130,38 @@ STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _INPUTS, _ORDER, _ONE_TIME, _PAST,
 VERSION = len(STEPS)
 
 
-def migrate(engine: Engine, target: int = VERSION) -> int:
-    """Take every missing step, all in one transaction; gives the version found.
+def migrate(store: Store, engine: Engine, target: int = VERSION) -> int:
+    """Take every missing step, all in this transaction; gives the version found.
 
     Raises:
         Misconfigured: the database is newer than this program.
     """
-    with engine.transaction() as store:
-        engine.begin_migration(store)
-        found = engine.version(store)
-        _refuse_newer(engine, found)
-        for step in STEPS[found:target]:
-            for statement in step:
-                store.change(statement.format(**engine.types))
-            if step is _ORDER:
-                _fill_columns(store)
-        if found < target:
-            engine.set_version(store, target)
+    engine.begin_migration(store)
+    found = engine.version(store)
+    _refuse_newer(engine, found)
+    for step in STEPS[found:target]:
+        for statement in step:
+            store.change(statement.format(**engine.types))
+        if step is _ORDER:
+            _fill_columns(store)
+    if found < target:
+        engine.set_version(store, target)
     return found
 
 
-def check(engine: Engine) -> None:
+def check(store: Store, engine: Engine) -> None:
     """See that the tables are those this program knows.
 
     Raises:
         Misconfigured: they are of another version, or not all there.
     """
-    with engine.transaction() as store:
-        found = engine.version(store)
-        missing = {
-            f"{table}.{column}"
-            for table, columns in tables.columns().items()
-            for column in columns - engine.columns(store, table)
-        }
+    found = engine.version(store)
     _refuse_newer(engine, found)
+    missing = {
+        f"{table}.{column}"
+        for table, columns in tables.columns().items()
+        for column in columns - engine.columns(store, table)
+    }
     if found < VERSION:
         state = f"has version {found}" if found else "is empty"
         raise Misconfigured(

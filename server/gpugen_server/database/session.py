@@ -93,7 +93,7 @@ class Session:
             _check(self._libpq.exec_(b"BEGIN"))
             self._to_begin = False
 
-    def send(self, sql: str, params: Sequence[Any]) -> Answer:
+    def execute(self, sql: str, params: Sequence[Any]) -> Answer:
         """One statement, with `?` for its parameters."""
         begin = [_BEGIN] if self._to_begin else []
         result = self._at_once([*begin, (sql, params)])
@@ -133,7 +133,7 @@ class Session:
         return results[-1]
 
     def _call(self, sql: str, params: Sequence[Any]) -> Call:
-        values = self._values.dump_sequence(params, (PyFormat.AUTO,) * len(params))
+        values = self._values.dump_sequence(_storable(params), (PyFormat.AUTO,) * len(params))
         return Call((sql, self._values.types), values, self._values.formats)
 
     def _post(self, call: Call, new: dict[Key, bytes]) -> None:
@@ -172,6 +172,11 @@ class Session:
     def _forget(self) -> None:
         _check(self._libpq.exec_(b"DEALLOCATE ALL"))
         self._names.clear()
+
+
+def _storable(params: Sequence[Any]) -> list[Any]:
+    """PostgreSQL's texts hold every character but one, which nobody can miss."""
+    return [each.replace("\0", "\ufffd") if isinstance(each, str) else each for each in params]
 
 
 def _check(result: PGresult) -> None:

@@ -12,7 +12,6 @@ import peewee
 from gpugen_protocol.errors import GpugenError, StorageFull, Unavailable
 from gpugen_server.database.engine import Remedy
 from gpugen_server.database.store import Store
-from gpugen_server.database.transaction import Transaction
 
 BUSY_TIMEOUT = 5.0  # seconds to wait for another process that writes
 # Pages of 4 KiB in the WAL before they are written to their places. Each task changes much the same pages of
@@ -35,6 +34,7 @@ class Sqlite:
         "without_rowid": " WITHOUT ROWID",
     }
     upgrades_itself = True
+    errors: type[Exception] = sqlite3.Error
 
     def __init__(self, path: Path, synchronous: str) -> None:
         self.name = str(path)
@@ -51,9 +51,11 @@ class Sqlite:
             autoconnect=True,
         )
 
-    def transaction(self) -> Transaction:
+    def begin(self) -> Store:
         """The right to write is taken at once: taken later, it could be refused after half of the work."""
-        return Transaction(self._begin, sqlite3.Error)
+        connection = self.peewee.connection()
+        connection.execute("BEGIN IMMEDIATE")
+        return Store(self.peewee, connection, self.now())
 
     def now(self) -> float:
         """This machine's clock: nobody else uses the file."""
@@ -92,8 +94,3 @@ class Sqlite:
                 hint="Free space on the server's disk; nothing was changed.",
             )
         return Unavailable(f"The database cannot do this just now: {text}.", retry_after=1.0)
-
-    def _begin(self) -> Store:
-        connection = self.peewee.connection()
-        connection.execute("BEGIN IMMEDIATE")
-        return Store(self.peewee, connection, self.now())

@@ -35,7 +35,7 @@ class Store:
     def __init__(self, peewee: Any, connection: Any, now: float) -> None:
         self._peewee = peewee
         self._connection = connection
-        self._execute: Callable[[str, tuple[Any, ...]], Any] = self._executor()
+        self._execute: Callable[[str, tuple[Any, ...]], Any] = connection.execute
         self.outbox: list[Entry] = []
         self._later: dict[str, list[tuple[Any, ...]]] = {}
         self._known: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
@@ -92,13 +92,12 @@ class Store:
         """
         self._later.setdefault(insert, []).append(row)
 
-    def put_off(self) -> list[Statement]:
+    def put_off(self) -> Iterator[Statement]:
         """What `add_later` has left to do."""
-        return [
-            (_with_rows(insert, len(rows[0]), len(some)), tuple(chain.from_iterable(some)))
-            for insert, rows in self._later.items()
-            for some in _in_pieces(rows)
-        ]
+        for insert, rows in self._later.items():
+            for start in range(0, len(rows), _ROWS):
+                some = rows[start : start + _ROWS]
+                yield _with_rows(insert, len(some[0]), len(some)), tuple(chain.from_iterable(some))
 
     def commit(self) -> None:
         """End the transaction."""
@@ -113,11 +112,6 @@ class Store:
 
     def alone(self, name: str) -> None:
         """Wait until nobody else does what is called `name`, and let nobody until this transaction ends."""
-
-    def _executor(self) -> Callable[[str, tuple[Any, ...]], Any]:
-        """What sends a statement and gives a cursor."""
-        found: Callable[[str, tuple[Any, ...]], Any] = self._connection.execute
-        return found
 
 
 class PostgresStore(Store):
@@ -155,26 +149,11 @@ class PostgresStore(Store):
 
     def commit(self) -> None:
         """As `Store.commit`: what was put off travels with it."""
-        self._connection.commit([(sql, _storable(params)) for sql, params in self.put_off()])
+        self._connection.commit([*self.put_off()])
 
     def roll_back(self) -> None:
         """As `Store.roll_back`."""
         self._connection.roll_back()
-
-    def _executor(self) -> Callable[[str, tuple[Any, ...]], Any]:
-        return self._send
-
-    def _send(self, sql: str, params: tuple[Any, ...]) -> Any:
-        return self._connection.send(sql, _storable(params))
-
-
-def _storable(params: tuple[Any, ...]) -> tuple[Any, ...]:
-    """PostgreSQL's texts hold every character but one, which nobody can miss."""
-    return tuple([each.replace("\0", "\ufffd") if isinstance(each, str) else each for each in params])
-
-
-def _in_pieces(rows: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    return (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
 
 
 @cache

@@ -3,61 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
+from typing import Concatenate, ParamSpec, TypeVar
 
 import peewee
 
-from gpugen_server.database.engine import NotBegun
+from gpugen_server.database.engine import Engine, NotBegun
 from gpugen_server.database.store import Store
+from gpugen_server.events.entry import Entry
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-class Transaction:
-    """Commits at its end, unless an error leaves it. The driver's errors are translated once, here.
+def transact(
+    engine: Engine, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
+) -> tuple[T, list[Entry]]:
+    """What `function(store, ...)` gives in a transaction of its own, and what that has to tell.
 
-    Args:
-        begin: connects where there is no connection yet, and begins.
-        driver: what all errors of the driver are.
+    An error that leaves the function undoes all of it. The driver's errors are translated once, here.
+
+    Raises:
+        NotBegun: nothing of it was done.
+        peewee.PeeweeException: the database's complaint.
     """
-
-    def __init__(self, begin: Callable[[], Store], driver: type[Exception]) -> None:
-        self._begin = begin
-        self._driver = driver
-
-    def __enter__(self) -> Store:
-        try:
-            self._store = self._begin()
-        except peewee.PeeweeException as error:
-            raise NotBegun from error
-        except self._driver as error:
+    store = _begin(engine)
+    try:
+        result = function(store, *args, **kw)
+        store.commit()
+    except engine.errors as error:
+        never_began = store.never_began
+        _roll_back(engine, store)
+        if never_began:
             raise NotBegun from _translated(error)
-        return self._store
+        raise _translated(error) from error
+    except BaseException:
+        _roll_back(engine, store)
+        raise
+    return result, store.outbox
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if error is None:
-            error = self._commit()
-        if error is None:
-            return
-        never_began = self._store.never_began
-        self._roll_back()
-        if isinstance(error, self._driver):
-            if never_began:
-                raise NotBegun from _translated(error)
-            raise _translated(error)
 
-    def _roll_back(self) -> None:
-        try:
-            self._store.roll_back()
-        except self._driver as error:
-            raise _translated(error) from error  # the true one is in its context
+def _begin(engine: Engine) -> Store:
+    try:
+        return engine.begin()
+    except peewee.PeeweeException as error:
+        raise NotBegun from error
+    except engine.errors as error:
+        raise NotBegun from _translated(error)
 
-    def _commit(self) -> Exception | None:
-        try:
-            self._store.commit()
-        except self._driver as error:
-            return error
-        return None
+
+def _roll_back(engine: Engine, store: Store) -> None:
+    try:
+        store.roll_back()
+    except engine.errors as error:
+        raise _translated(error) from error  # the true one is in its context
 
 
 def _translated(error: Exception) -> peewee.PeeweeException:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from gpugen_protocol.state import State
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, array_like=True):
     """An event on its way to the watchers.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from gpugen_protocol import wire
 from gpugen_protocol.clock import rfc3339
@@ -31,7 +32,7 @@ _WRITE = "INSERT INTO events (task_num, seq, body) VALUES"
 _READ = "SELECT seq, body FROM events WHERE task_num = ? AND seq > ? ORDER BY seq LIMIT ?"
 
 
-class TaskKey(NamedTuple):
+class TaskKey(Struct, frozen=True):
     """What names a task: its number in the database, its public id, its owner."""
 
     num: int
@@ -54,15 +55,15 @@ def append(store: Store, task: TaskKey, kind: type[NumberedEvent], **fields: Any
     )
     if seq is None:
         raise Conflict(f"Task {task.id} is finished; nothing can be added to its events.")
-    write(store, task, seq, kind, **fields)
+    write(store, task, kind(task=task.id, at=store.at, seq=seq, **fields))
 
 
-def write(store: Store, task: TaskKey, seq: int, kind: type[NumberedEvent], **fields: Any) -> None:
-    """Write event `seq` of `task`, for whoever took the number with the change that it tells."""
-    body = wire.encode(kind(task=task.id, at=store.at, seq=seq, **fields))
-    state = fields["state"] if kind is StateEvent else None
-    store.add_later(_WRITE, task.num, seq, body)
-    store.outbox.append(Entry(task.id, task.user, seq, _tag(kind), body, state))
+def write(store: Store, task: TaskKey, event: NumberedEvent) -> None:
+    """Write an event of `task`, for whoever took its number with the change that it tells."""
+    body = wire.encode(event)
+    state = event.state if isinstance(event, StateEvent) else None
+    store.add_later(_WRITE, task.num, event.seq, body)
+    store.outbox.append(Entry(task.id, task.user, event.seq, _tag(type(event)), body, state))
 
 
 def append_report(store: Store, task: TaskKey, report: PhaseReport | LogReport) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from gpugen_protocol.events import StateEvent
-from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.worker import Lease, WorkerTask
 from gpugen_server.database import Store
 from gpugen_server.events import log
@@ -20,7 +20,6 @@ from gpugen_server.queue.order import Front
 from gpugen_server.queue.workers import Ability
 
 Row = tuple[Any, ...]
-_request = msgspec.json.Decoder(ResolvedRequest).decode
 _FRONT = "FROM tasks WHERE state = 'queued'{fits} ORDER BY place, num LIMIT 1{lock}"
 _HEAD = f"SELECT num, model, priority, passed_at {_FRONT}"
 _FOR_THE_LOADED = """
@@ -75,7 +74,13 @@ class Claimer(Struct, frozen=True, kw_only=True):
     longest_pass: float = 60.0
 
 
-class Look(NamedTuple):
+class HandedTask(WorkerTask, frozen=True, kw_only=True):
+    """A task whose request goes on as it was stored: as JSON that was checked when it came in."""
+
+    request: msgspec.Raw  # type: ignore[assignment]
+
+
+class Look(Struct, frozen=True):
     """What there is to know before a claim.
 
     Attributes:
@@ -119,22 +124,28 @@ def _claim_some(store: Store, claimer: Claimer, ability: Ability) -> Iterator[Le
         if found is None:
             return
         seq, *row = found
-        log.write(store, TaskKey(*row[:3]), seq, StateEvent, state="running")
+        num, task, owner = row[:3]
+        event = StateEvent(task=task, at=store.at, seq=seq, state="running")
+        log.write(store, TaskKey(num, task, owner), event)
         yield _lease(row, claimer.lease_seconds)
 
 
 def _take_the_head(store: Store, claimer: Claimer, fits: str, needs: Sequence[Any]) -> Row | None:
-    return store.first_free(
-        lambda lock: _CLAIM_HEAD.format(fits=fits, lock=lock), *_terms(store, claimer), *needs
-    )
+    return store.first_free(lambda lock: _filled(_CLAIM_HEAD, fits, lock), *_terms(store, claimer), *needs)
 
 
 def _take_the_best(store: Store, claimer: Claimer, fits: str, needs: Sequence[Any]) -> Row | None:
-    head = store.first_free(lambda lock: _HEAD.format(fits=fits, lock=lock), *needs)
+    head = store.first_free(lambda lock: _filled(_HEAD, fits, lock), *needs)
     if head is None:
         return None
     num = _choose(store, claimer, Front(*head), fits, needs)
     return store.row(_CLAIM_ONE, *_terms(store, claimer), num)
+
+
+@lru_cache(maxsize=256)
+def _filled(sql: str, fits: str, lock: str) -> str:
+    """Workers are many, and what they can serve is of few kinds."""
+    return sql.format(fits=fits, lock=lock)
 
 
 def _terms(store: Store, claimer: Claimer) -> Row:
@@ -165,10 +176,5 @@ def _lease(row: Sequence[Any], seconds: float) -> Lease:
     return Lease(
         id=lease,
         expires_in=seconds,
-        task=WorkerTask(
-            id=task,
-            request=_request(request),
-            attempt=attempt,
-            max_attempts=max_attempts,
-        ),
+        task=HandedTask(id=task, request=msgspec.Raw(request), attempt=attempt, max_attempts=max_attempts),
     )

@@ -9,7 +9,7 @@ from gpugen_server.queue.place import Ahead
 
 _RECENT = 20  # finished tasks that the median is taken of
 _SPEEDS = """
-SELECT finished_at - started_at, work FROM tasks
+SELECT (finished_at - started_at) / work FROM tasks
 WHERE state = 'succeeded' AND model = ? AND width = ? AND height = ? ORDER BY num DESC LIMIT ?
 """
 
@@ -17,7 +17,7 @@ WHERE state = 'succeeded' AND model = ? AND width = ? AND height = ? ORDER BY nu
 def seconds_a_step(store: Store, model: str, width: int, height: int) -> float | None:
     """The median of recent tasks of this model and size, from claim to the last image, per step and image."""
     found = store.once(_SPEEDS, model, width, height, _RECENT)
-    return median(seconds / max(1, work) for seconds, work in found) if found else None
+    return median([speed for (speed,) in found]) if found else None
 
 
 def usual_seconds(store: Store, model: str, width: int, height: int, work: int) -> float | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from msgspec import Struct
 
 from gpugen_protocol import wire
@@ -62,7 +60,7 @@ class Ending(Struct, frozen=True):
     drawing_seconds: float | None = None
 
 
-class Ended(NamedTuple):
+class Ended(Struct, frozen=True):
     """What an attempt has come to.
 
     Attributes:
@@ -193,7 +191,8 @@ def _end(store: Store, lease: str, worker: str, ending: Ending) -> Ended | None:
         return None
     num, task, owner, seq, state, *rest = found
     error = error if state == ending.state else None
-    log.write(store, TaskKey(num, task, owner), seq, StateEvent, state=state, error=error)
+    event = StateEvent(task=task, at=store.at, seq=seq, state=state, error=error)
+    log.write(store, TaskKey(num, task, owner), event)
     return Ended(state, *rest)
 
 

@@ -6,12 +6,13 @@ import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def ulid() -> str:
     """26 lower-case characters: 48 bits of milliseconds, then 80 random ones; they sort by time."""
     number = int(time.time() * 1000) << 80 | secrets.randbits(80)
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -5, -5))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -10, -10)])
 
 
 def lease(task: str, attempt: int) -> str:

@@ -18,14 +18,15 @@ comes back from a worker keeps its place and so goes first.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+
+from msgspec import Struct
 
 STEP = 10  # turns that one level of priority is worth
 GROUP_PRIORITY = -10  # of a task that names a group and no priority: a grid lets single prompts go first
 LOOK_AHEAD = 32  # tasks at the head among which a worker may prefer one for the model it has loaded
 
 
-class Lane(NamedTuple):
+class Lane(Struct, frozen=True):
     """What decides about the next task of one user and priority.
 
     Attributes:
@@ -42,7 +43,7 @@ class Lane(NamedTuple):
     over: int = -1
 
 
-class Front(NamedTuple):
+class Front(Struct, frozen=True):
     """A task at the head of the queue."""
 
     num: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from gpugen_protocol.clock import rfc3339
 from gpugen_protocol.errors import NotFound
@@ -16,10 +17,10 @@ from gpugen_server.database import Store
 from gpugen_server.events.log import TaskKey
 from gpugen_server.queue import estimate, waiting
 from gpugen_server.queue.place import Ahead
-from gpugen_server.queue.waiting import Waiting
+from gpugen_server.queue.waiting import Wait, Waiting
 
 
-class Record(NamedTuple):
+class Record(Struct, frozen=True):
     """The columns of `tasks` that a view is made of; times are seconds since the epoch."""
 
     num: int
@@ -53,7 +54,7 @@ class Record(NamedTuple):
         return TaskKey(self.num, self.id, self.owner)
 
 
-COLUMNS = ", ".join(Record._fields)
+COLUMNS = ", ".join(Record.__struct_fields__)
 
 
 def find(store: Store, task: str, user: str | None, *, lock: bool = False) -> Record:
@@ -70,11 +71,17 @@ def find(store: Store, task: str, user: str | None, *, lock: bool = False) -> Re
     return record
 
 
-def show(store: Store, record: Record, live_after: float, ahead: Mapping[int, Ahead] | None = None) -> Task:
+def show(
+    store: Store,
+    record: Record,
+    live_after: float,
+    ahead: Mapping[int, Ahead] | None = None,
+    wait: Wait | None = None,
+) -> Task:
     """The task as users see it.
 
-    Workers seen since `live_after` count as there; `ahead` says what is before each task (by `num`), if the
-    caller knows already (`place.all_ahead`).
+    Workers seen since `live_after` count as there. If the caller knows already, `ahead` says what is before
+    each task (by `num`, as `place.all_ahead` does), and `wait` what this one waits for.
     """
     request = msgspec.json.decode(record.request, type=ResolvedRequest)
     return Task(
@@ -96,7 +103,7 @@ def show(store: Store, record: Record, live_after: float, ahead: Mapping[int, Ah
         finished_at=_moment(record.finished_at),
         timings=_timings(record),
         worker=record.worker,
-        **_outlook(store, record, request, live_after, ahead),
+        **_outlook(store, record, request, live_after, ahead, wait),
     )
 
 
@@ -106,34 +113,47 @@ def _outlook(
     request: ResolvedRequest,
     live_after: float,
     ahead: Mapping[int, Ahead] | None,
+    wait: Wait | None,
 ) -> dict[str, Any]:
     """What is still to come: why it waits, at which place, for how long."""
     if record.state in TERMINAL:
         return {"phase_text": record.phase_text}
-    work = request.n * request.steps
     if record.state == "running":
-        usual = estimate.usual_seconds(store, request.model, request.width, request.height, work)
-        elapsed = store.now - (record.started_at or store.now)
-        return {
-            "phase_text": record.phase_text,
-            "eta_seconds": None if usual is None else round(max(0.0, usual - elapsed), 1),
-        }
-    asked = Waiting(
-        place=record.place,
-        num=record.num,
-        model=request.model,
-        width=request.width,
-        height=request.height,
-        work=work,
-        memory=record.memory,
-    )
-    wait = waiting.why(store, asked, live_after, None if ahead is None else ahead[record.num])
+        return {"phase_text": record.phase_text, "eta_seconds": _left(store, record, request)}
+    wait = wait or _wait(store, record, request, live_after, ahead)
     return {
         "phase_text": wait.text if waiting.is_plain(record.phase_text) else record.phase_text,
         "queue_position": wait.position,
         "queue_position_text": wait.place,
         "eta_seconds": wait.eta_seconds,
     }
+
+
+def _left(store: Store, record: Record, request: ResolvedRequest) -> float | None:
+    """Seconds until a running task is done."""
+    work = request.n * request.steps
+    usual = estimate.usual_seconds(store, request.model, request.width, request.height, work)
+    elapsed = store.now - (record.started_at or store.now)
+    return None if usual is None else round(max(0.0, usual - elapsed), 1)
+
+
+def _wait(
+    store: Store,
+    record: Record,
+    request: ResolvedRequest,
+    live_after: float,
+    ahead: Mapping[int, Ahead] | None,
+) -> Wait:
+    asked = Waiting(
+        place=record.place,
+        num=record.num,
+        model=request.model,
+        width=request.width,
+        height=request.height,
+        work=request.n * request.steps,
+        memory=record.memory,
+    )
+    return waiting.why(store, asked, live_after, None if ahead is None else ahead[record.num])
 
 
 def _images(store: Store, record: Record) -> tuple[Image, ...]:

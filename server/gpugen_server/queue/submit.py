@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -15,10 +14,8 @@ from gpugen_protocol.task import Task
 from gpugen_server.database import Store
 from gpugen_server.events import log
 from gpugen_server.queue import ids, inputs, order, records, waiting
-from gpugen_server.queue import place as places
 from gpugen_server.queue.limits import Limits
 from gpugen_server.queue.order import Lane
-from gpugen_server.queue.place import Ahead
 from gpugen_server.queue.records import Record
 from gpugen_server.queue.waiting import Wait, Waiting
 
@@ -75,12 +72,12 @@ class Submission(Struct, frozen=True, kw_only=True):
         return hashlib.sha256(wire.encode(self.asked)).hexdigest()
 
 
-class Submitted(NamedTuple):
-    """The id of a task, and of a new one its row and what is before it."""
+class Submitted(Struct, frozen=True):
+    """The id of a task, and of a new one its row and what it waits for."""
 
     task: str
     record: Record | None = None
-    ahead: Ahead | None = None
+    wait: Wait | None = None
 
     @property
     def new(self) -> bool:
@@ -90,8 +87,7 @@ class Submitted(NamedTuple):
     def show(self, store: Store, user: str, live_after: float) -> Task:
         """The task as its `user` sees it."""
         record = self.record or records.find(store, self.task, user)
-        ahead = None if self.ahead is None else {record.num: self.ahead}
-        return records.show(store, record, live_after, ahead)
+        return records.show(store, record, live_after, wait=self.wait)
 
 
 def submit(
@@ -117,16 +113,21 @@ def submit(
         raise submission.refusal
     limits.check(store, submission.user)
     turn = order.turn(_lane(store, submission), submission.priority)
-    ahead = places.ahead(store, order.place(turn, submission.priority), _LAST)
-    wait = _outlook(store, submission, turn, live_after, ahead)
+    wait = _outlook(store, submission, turn, live_after)
     record = _insert(store, submission, turn, wait.text)
     inputs.use(store, record.num, submission.user, submission.resolved)
-    log.write(store, record.key, 1, StateEvent, state="queued")
-    log.write(store, record.key, 2, PhaseEvent, phase="queued", text=wait.text, data=wait.data)
-    return Submitted(record.id, record, ahead)
+    _tell(store, record, wait)
+    return Submitted(record.id, record, wait)
 
 
-def _outlook(store: Store, submission: Submission, turn: int, live_after: float, ahead: Ahead) -> Wait:
+def _tell(store: Store, record: Record, wait: Wait) -> None:
+    task, at, key = record.id, store.at, record.key
+    log.write(store, key, StateEvent(task=task, at=at, seq=1, state="queued"))
+    data = wait.data
+    log.write(store, key, PhaseEvent(task=task, at=at, seq=2, phase="queued", text=wait.text, data=data))
+
+
+def _outlook(store: Store, submission: Submission, turn: int, live_after: float) -> Wait:
     """What the task will wait for."""
     request = submission.resolved
     asked = Waiting(
@@ -138,7 +139,7 @@ def _outlook(store: Store, submission: Submission, turn: int, live_after: float,
         work=request.n * request.steps,
         memory=submission.memory,
     )
-    return waiting.why(store, asked, live_after, ahead)
+    return waiting.why(store, asked, live_after)
 
 
 def _lane(store: Store, submission: Submission) -> Lane:

@@ -29,7 +29,7 @@ class Queue:
         asked = TaskRequest(prompt="a cat", model=model)
         resolved = parse_registry({}).resolve(asked, seed=1)
         submission = Submission(user="ann", asked=asked, resolved=resolved, max_attempts=3)
-        return self.database.call(submit, submission, time.time())[0]
+        return self.database.call(submit, submission, time.time()).task
 
     def worker(self, user, *models):
         """A worker that is there; gives its id."""

@@ -123,10 +123,10 @@ def test_the_head_of_the_queue_is_read_without_sorting(plans, kind):
 
 
 def test_a_fresh_database_has_the_newest_version_and_all_tables(database):
-    with database.engine.transaction() as store:
-        assert database.engine.version(store) == schema.VERSION
-        for table, columns in tables.columns().items():
-            assert database.engine.columns(store, table) == columns
+    engine = database.engine
+    assert database.call(engine.version) == schema.VERSION
+    for table, columns in tables.columns().items():
+        assert database.call(engine.columns, table) == columns
     database.check()
 
 
@@ -137,8 +137,7 @@ def test_migrating_twice_changes_nothing(database, queue):
 
 
 def test_a_database_of_a_newer_gpugen_is_refused_with_a_sentence(database):
-    with database.engine.transaction() as store:
-        database.engine.set_version(store, 99)
+    database.call(database.engine.set_version, 99)
     for refuse in (database.migrate, database.check):
         with pytest.raises(Misconfigured, match="version 99") as refused:
             refuse()
@@ -164,7 +163,7 @@ def empty(where, request):
 
 def test_the_first_release_is_brought_up_to_date_with_its_rows_alive(empty):
     database = Database(empty, "NORMAL")
-    schema.migrate(database.engine, target=1)
+    database.call(schema.migrate, database.engine, target=1)
     for statement, row in OLD_ROWS:
         database.call(lambda store, sql, values: store.change(sql, *values), statement, row)
     with pytest.raises(Misconfigured, match=r"version 1.*needs") as refused:

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 from tests.compute import PROJECT, TEMPLATE, FakeCompute
 
+from gpugen_protocol import wire
+from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.worker import SessionRequest
 from gpugen_server.autoscale.gce import setup
 from gpugen_server.autoscale.plan import Rules
@@ -108,7 +110,7 @@ class World:
         leases = self.queue.database.call(claim, claimer)
         for lease in leases:
             self.finish(lease.id, worker)
-        return leases[0].task.request.model if leases else None
+        return wire.decode(leases[0].task.request, ResolvedRequest).model if leases else None
 
     def finish(self, lease, worker):
         """A worker is done with what it holds."""
