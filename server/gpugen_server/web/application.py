@@ -16,6 +16,7 @@ from gpugen_server.web.health import Healthz, Readyz
 from gpugen_server.web.metrics import Requests
 from gpugen_server.web.openapi import describe
 from gpugen_server.web.reception import Site
+from gpugen_server.web.reference import page
 from gpugen_server.web.routes import ROUTES
 from gpugen_server.web.services import Services
 
@@ -40,6 +41,7 @@ def make_application(services: Services) -> Site:
         log_function=_log_request,
         requests=Requests(),
         describe=cache(lambda: describe(ROUTES)),
+        reference=cache(lambda: page(describe(ROUTES))),
         websocket_ping_interval=PING_SECONDS,
         websocket_ping_timeout=PING_SECONDS,
         websocket_max_message_size=MAX_COMMAND,

@@ -14,7 +14,7 @@ from gpugen_protocol import __version__
 from gpugen_protocol.errors import PROBLEM_TYPE, Problem
 from gpugen_protocol.paths import Path
 from gpugen_server.web.handler import Handler
-from gpugen_server.web.route import Call, Route
+from gpugen_server.web.route import Call, Page, Route
 
 _REFERENCE = "#/components/schemas/{name}"
 
@@ -79,8 +79,8 @@ def _success(status: int, content: dict[str, Any]) -> dict[str, Any]:
 def _content(kind: Any, schemas: dict[Any, Any]) -> dict[str, Any]:
     if kind is None:
         return {}
-    if kind is str:
-        return {"text/plain": {"schema": {"type": "string"}}}
+    if kind in {str, Page}:
+        return {"text/html" if kind is Page else "text/plain": {"schema": {"type": "string"}}}
     if kind is bytes:
         return {"image/png": {"schema": {"type": "string", "format": "binary"}}}
     return {"application/json": {"schema": schemas.get(kind, {"type": "object"})}}

@@ -9,6 +9,10 @@ from gpugen_protocol.paths import Path
 from gpugen_server.web.handler import Endpoint
 
 
+class Page(str):
+    """HTML, as the answer of a call."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """One method at an address: the types of query, body and answer; None where there is none.

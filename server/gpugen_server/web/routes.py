@@ -25,9 +25,21 @@ from gpugen_protocol.worker import (
     UploadRequest,
     WorkerList,
 )
-from gpugen_server.web import claims, groups, health, images, inputs, metrics, openapi, tasks, tokens, updates
+from gpugen_server.web import (
+    claims,
+    groups,
+    health,
+    images,
+    inputs,
+    metrics,
+    openapi,
+    reference,
+    tasks,
+    tokens,
+    updates,
+)
 from gpugen_server.web.queries import EventQuery, ImageQuery, SocketQuery, TaskQuery
-from gpugen_server.web.route import Call, Route
+from gpugen_server.web.route import Call, Page, Route
 
 
 def _get(answer: Any, query: Any = None) -> dict[str, Call]:
@@ -73,4 +85,5 @@ ROUTES: tuple[Route, ...] = (
     Route(paths.READYZ, health.Readyz, _get(Health)),
     Route(paths.METRICS, metrics.Metrics, _get(str)),
     Route(paths.OPENAPI, openapi.OpenApi, _get(dict)),
+    Route(paths.DOCS, reference.Reference, _get(Page)),
 )

@@ -11,7 +11,7 @@ from gpugen_server.queue import ids
 from gpugen_server.web.handler import Endpoint, Handler
 from gpugen_server.web.routes import ROUTES
 
-PUBLIC = {"/healthz", "/readyz", "/openapi.json"}
+PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs"}
 CALLS = [(method, route) for route in ROUTES for method in route.calls]
 HOLES = re.compile(r"\{(\w+)\}")
 NAMES = [f"{method} {route.path.template}" for method, route in CALLS]
