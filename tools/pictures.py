@@ -22,9 +22,11 @@ NO_TOOLBAR = ".jp-cell-toolbar { display: none !important }"
 PIZZA = "a slice of pizza"
 FLOWER = "a sunflower on a purple background"
 WAITING = ".gpugen-card .gpugen-waiting"
-# The bar has come this far, in percent.
-DRAWN = """percent => [...document.querySelectorAll('.gpugen-bar:not(.gpugen-waiting) .progress-bar')]
-  .some(bar => parseFloat(bar.style.width) >= percent)"""
+# The bar has come this far, in percent: that of the steps, not of a model that loads.
+DRAWN = """percent => [...document.querySelectorAll('.gpugen-card')].some(card => {
+  const bar = card.querySelector('.gpugen-bar:not(.gpugen-waiting) .progress-bar');
+  return /step \\d+ of/i.test(card.textContent) && parseFloat(bar?.style.width) >= percent;
+})"""
 CHANGE_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
 
 
