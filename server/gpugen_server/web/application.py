@@ -19,12 +19,10 @@ from gpugen_server.web.reception import Site
 from gpugen_server.web.reference import page
 from gpugen_server.web.routes import ROUTES
 from gpugen_server.web.services import Services
+from gpugen_server.web.tasks import Tasks
 
 MAX_COMMAND = 65_536  # bytes of a websocket message from a client
 PING_SECONDS = 20.0
-# Several a second, and nothing to learn from: what a worker does with success is in the events of its tasks.
-_CHATTER = (WorkerHandler, Healthz, Readyz)
-
 log = structlog.get_logger("gpugen_server.access")
 
 
@@ -60,7 +58,7 @@ def _log_request(handler: RequestHandler) -> None:
     handler.settings["requests"].note(
         type(handler).__name__, handler.request.method or "", status, handler.request.request_time()
     )
-    if isinstance(handler, _CHATTER) and status < http.HTTPStatus.BAD_REQUEST:
+    if status < http.HTTPStatus.BAD_REQUEST and _is_chatter(handler):
         return
     principal = getattr(handler, "principal", None)
     log.info(
@@ -71,3 +69,11 @@ def _log_request(handler: RequestHandler) -> None:
         milliseconds=round(handler.request.request_time() * 1000, 1),
         user=principal.user if principal else None,
     )
+
+
+def _is_chatter(handler: RequestHandler) -> bool:
+    """Whether it serves many a second, of which a line would tell nothing new if it went well: what a worker
+    does is in the events of its tasks, who submitted what and when in the tasks.
+    """
+    is_submit = isinstance(handler, Tasks) and handler.request.method == "POST"
+    return is_submit or isinstance(handler, WorkerHandler | Healthz | Readyz)

@@ -115,3 +115,19 @@ def test_polled_events_come_in_pages(tasks):
     assert [event.seq for event in tasks.events(task.id, 2).events] == [3]
     answer = tasks.connection.send("GET", f"/api/v1/tasks/{task.id}/events", params={"limit": 1})
     assert [event["seq"] for event in answer.json()["events"]] == [1]
+
+
+def test_an_accepted_submit_has_its_task_and_a_refused_one_a_line_in_the_log(ask, caplog, wait_until):
+    caplog.set_level("INFO", "gpugen_server.access")
+    for prompt in ("a cat", ""):
+        ask("POST", "/api/v1/tasks", json={"prompt": prompt})
+    ask("GET", "/api/v1/tasks")
+
+    def lines():
+        return [each for each in caplog.records if each.name == "gpugen_server.access"]
+
+    wait_until(lambda: len(lines()) >= 2)
+    assert [(line.method, line.status, line.user) for line in lines()] == [
+        ("POST", 400, "local"),
+        ("GET", 200, "local"),
+    ]
