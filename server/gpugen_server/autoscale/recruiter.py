@@ -46,6 +46,8 @@ class Recruiter:
     async def serve(self, view: View, sightings: Mapping[str, Sighting]) -> float:
         """Ask for what is missing, and tell those who wait; gives seconds until there may be news."""
         view = await self._without_hopeless(view)
+        if self._teller.concerned is None and view.demand.alone:  # somebody has come, who draws some of it
+            await self._teller.line_up(self._ledger.live_after())
         self._teller.concerned = view.demand.alone
         missing = self._missing(view.demand, view.machines)
         if not view.demand.work.waiting:

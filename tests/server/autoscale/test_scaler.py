@@ -108,6 +108,19 @@ def test_while_a_machine_comes_for_some_those_whom_somebody_else_will_draw_hear_
     assert queue.task(served) == before
 
 
+def test_when_somebody_comes_who_draws_some_of_it_only_the_rest_goes_on_to_hear_of_the_machine(
+    scaler, provider, queue
+):
+    served, alone = queue.submit("emoji"), queue.submit("sdxl")
+    _reconcile(scaler)
+    assert [queue.task(task)[1] for task in (served, alone)] == ["starting"] * 2
+    queue.worker("ann", "emoji")
+    _reconcile(scaler, 2)
+    assert queue.task(served) == ("queued", "queued", "next in line")
+    assert queue.task(alone) == ("queued", "starting", "Starting a worker on this machine")
+    assert len(queue.events(alone)) == 5  # the submit's two, the machine, what it waits for, the machine
+
+
 def test_more_tasks_never_start_more_workers_than_allowed(queue, provider):
     scaler = _scaler(queue, provider, max_workers=2)
     for _ in range(5):
