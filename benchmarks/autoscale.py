@@ -88,7 +88,9 @@ async def _look(scaler: Autoscaler, database: Database, cloud: Cloud) -> tuple[l
     cloud.shown = {machine.name: Sighting(state="running") for machine in present}
     at_work = await database.run(lambda store: store.rows("SELECT worker, id FROM machines"))
     await database.run(lambda store: store.change("UPDATE machines SET worker = NULL"))
+    await database.run(lambda store: store.change("UPDATE workers SET seen_at = 0"))
     told = [await _one(scaler) for _ in range(LOOKS)]
+    await database.run(lambda store: store.change("UPDATE workers SET seen_at = ?", store.now))
     for worker, id in at_work:
         await database.run(
             lambda store, worker=worker, id=id: store.change(
