@@ -131,7 +131,7 @@ def _storage(folder: Path) -> list[Figure]:
     """The functions of the queue against their own statements, recorded and sent to sqlite3 without them."""
     original, begun = folder / "storage.db", folder / "begun.db"
     backlog.fill(original, TASKS)
-    recorded = Recording(_copy(original, "recorded"), begun).take(TASKS // 2)
+    recorded = Recording(_copy(original, "recorded"), begun).take(TASKS * 3 // 4)
     layer, replay = Layer(_copy(original, "layer")), Replay(begun, recorded)
     race = Race({"layer": layer.step, "replay": replay.step}, 9, 0.08, time.thread_time)
     replay.check()
