@@ -255,7 +255,7 @@ def _replaced(rules: Rules, scene: Scene, found: Sequence[Step]) -> list[Step]:
     """
     moving = any(machine.worker is None or machine.leaving for machine in scene.machines)
     lacking = len(scene.machines) < min(scene.wanted, rules.max_workers)
-    if not scene.waiting or moving or lacking or any(step.kind in _GOING for step in found):
+    if not scene.waiting or moving or lacking or any(step.kind in {"ask", *_GOING} for step in found):
         return []
     aside = (each for each in scene.machines if each.id in scene.aside - scene.busy)
     return [Step("leave", machine.name, _ASIDE) for machine in itertools.islice(aside, 1)]

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gpugen_server.autoscale.machine import Machine, Sighting
@@ -300,6 +300,7 @@ def _ago(age):
     st.integers(0, 5),
     st.sets(st.sampled_from("01234")),
 )
+@example([(None, None, None, "", "w", "", None)], 0, 1, 1, 0, {"0"})  # still to be asked for, and set aside
 def test_whatever_there_is_each_machine_has_one_fate_and_too_many_never_stay(
     drawn, wanted, most, since, number_busy, aside
 ):
