@@ -23,7 +23,7 @@ from gpugen_protocol import paths, wire
 from gpugen_protocol.worker import ClaimRequest, Completion, Leases, SessionRequest
 
 MODES = ("NORMAL", "FULL")
-TASKS = 20_000  # more than one run can finish
+TASKS = 40_000  # more than one run can finish
 LONG = 1_000_000
 OTHERS = {
     "trivial": "a trivial POST",

@@ -1,10 +1,11 @@
-"""Runs every function on the database in a transaction, on a thread of its own."""
+"""Runs every function on the database in a transaction, on a thread of its own or, if short, at once."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ import peewee
 from gpugen_protocol.errors import Unavailable
 from gpugen_server.database import schema
 from gpugen_server.database.engine import Engine, NotBegun
+from gpugen_server.database.pace import Pace
 from gpugen_server.database.sqlite import Sqlite
 from gpugen_server.database.store import Store
 from gpugen_server.database.transaction import transact
@@ -48,6 +50,8 @@ class Database:
         self.engine = _engine(where, synchronous)
         self._on_commit = on_commit
         self._threads = ThreadPoolExecutor(self.engine.threads, thread_name_prefix="gpugen-database")
+        self._on_threads = 0  # transactions that wait or run there
+        self._pace = Pace()
 
     def now(self) -> float:
         """The time by the database's clock, in seconds since the epoch."""
@@ -94,20 +98,39 @@ class Database:
 
         def work() -> None:
             if answer.done():  # nobody waits any more, and nothing has begun
+                loop.call_soon_threadsafe(self._left_thread)
                 return
             try:
                 result, outbox = self._transact(function, *args, **kw)
             except BaseException as error:
-                loop.call_soon_threadsafe(_fail, answer, error)
+                loop.call_soon_threadsafe(self._fail, answer, error)
             else:
                 loop.call_soon_threadsafe(self._settle, answer, result, outbox)
 
         self._threads.submit(work)
+        self._on_threads += 1
         late = loop.call_later(PATIENCE, _give_up, answer)
         try:
             return await answer
         finally:
             late.cancel()
+
+    async def run_short(
+        self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
+    ) -> T:
+        """As `run`, for what takes less time than the way to a thread and back: on the event loop itself.
+
+        Only where nothing is to be waited for: not a connection in between, not another transaction, not a
+        disk that was found to be slow.
+        """
+        if self._on_threads or not self.engine.is_local or not self._pace.allows_one():
+            return await self.run(function, *args, **kw)
+        try:
+            result, outbox = self._at_once(function, *args, **kw)
+        except NotBegun:  # another process writes
+            return await self.run(function, *args, **kw)
+        self._tell(outbox)
+        return result
 
     def call(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """As `run`, on the calling thread; for the command line."""
@@ -126,6 +149,7 @@ class Database:
             self.disconnect()
 
         ends = [self._submit(disconnect) for _ in range(self.engine.threads)]
+        self.disconnect()
         _, late = await asyncio.wait(ends, timeout=_CLOSING + _BREAKING)
         self._threads.shutdown(wait=not (late or together.broken))
 
@@ -135,12 +159,23 @@ class Database:
 
     def _settle(self, answer: asyncio.Future[T], result: T, outbox: list[Entry]) -> None:
         """Tell what was committed, even if nobody waits any more; whoever does goes on."""
+        self._left_thread()
         try:
-            if outbox and self._on_commit:
-                self._on_commit(outbox)
+            self._tell(outbox)
         finally:
             if not answer.done():
                 answer.set_result(result)
+
+    def _fail(self, answer: asyncio.Future[T], error: BaseException) -> None:
+        self._left_thread()
+        _refuse(answer, error)
+
+    def _left_thread(self) -> None:
+        self._on_threads -= 1
+
+    def _tell(self, outbox: list[Entry]) -> None:
+        if outbox and self._on_commit:
+            self._on_commit(outbox)
 
     def _submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, function)
@@ -153,7 +188,7 @@ class Database:
         """
         for tries in range(1, MOST_TRIES + 1):
             try:
-                return transact(self.engine, function, *args, **kw)
+                return transact(self.engine, self.engine.begin, function, *args, **kw)
             except _MISTAKES:
                 raise
             except (peewee.PeeweeException, NotBegun) as problem:
@@ -162,6 +197,20 @@ class Database:
                 if not self._may_try_again(problem, error, tries):
                     raise self.engine.explain(error) from error
         raise AssertionError("the last try returns or raises")
+
+    def _at_once(
+        self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
+    ) -> tuple[T, list[Entry]]:
+        """As `_transact`, on the event loop, and not again."""
+        began = time.monotonic()
+        try:
+            return transact(self.engine, self.engine.begin_at_once, function, *args, **kw)
+        except _MISTAKES:
+            raise
+        except peewee.PeeweeException as error:
+            raise self.engine.explain(error) from error
+        finally:
+            self._pace.note(time.monotonic() - began)
 
     def _may_try_again(self, problem: Exception, error: BaseException, tries: int) -> bool:
         remedy = self.engine.remedy(error)
@@ -176,13 +225,13 @@ class Database:
             self.engine.peewee.close()
 
 
-def _fail(answer: asyncio.Future[T], error: BaseException) -> None:
+def _refuse(answer: asyncio.Future[T], error: BaseException) -> None:
     if not answer.done():
         answer.set_exception(error)
 
 
 def _give_up(answer: asyncio.Future[T]) -> None:
-    _fail(answer, Unavailable("The database takes too long to answer.", retry_after=5.0))
+    _refuse(answer, Unavailable("The database takes too long to answer.", retry_after=5.0))
 
 
 def _engine(where: Path | str, synchronous: str) -> Engine:

@@ -26,6 +26,7 @@ class Engine(Protocol):
         upgrades_itself: whether the server may migrate it without being told: nobody else uses it.
         name: for people, without a password.
         errors: what all errors of the driver are.
+        is_local: whether short transactions on it may be so short that the event loop can run them.
     """
 
     peewee: Any
@@ -34,12 +35,16 @@ class Engine(Protocol):
     upgrades_itself: bool
     name: str
     errors: type[Exception]
+    is_local: bool
 
     def now(self) -> float:
         """The time by the database's clock, in seconds since the epoch."""
 
     def begin(self) -> Store:
         """A transaction on the calling thread's connection."""
+
+    def begin_at_once(self) -> Store:
+        """The same on the event loop's thread, where it `is_local`: it fails rather than wait for anybody."""
 
     def version(self, store: Store) -> int:
         """The version of the schema; 0 for an empty database."""

@@ -55,6 +55,7 @@ class Postgres:
         "without_rowid": "",
     }
     upgrades_itself = False
+    is_local = False
 
     def __init__(self, url: str) -> None:
         try:
@@ -87,6 +88,10 @@ class Postgres:
                 f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in _LIMITS.items()
             ),
         )
+
+    def begin_at_once(self) -> Store:
+        """It is another process: there is always something to wait for."""
+        raise NotImplementedError
 
     def begin(self) -> Store:
         """READ COMMITTED: rows that are read to be changed are locked by `Store.lock`."""

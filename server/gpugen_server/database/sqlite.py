@@ -35,6 +35,7 @@ class Sqlite:
     }
     upgrades_itself = True
     errors: type[Exception] = sqlite3.Error
+    is_local = True
 
     def __init__(self, path: Path, synchronous: str) -> None:
         self.name = str(path)
@@ -50,10 +51,21 @@ class Sqlite:
             timeout=BUSY_TIMEOUT,
             autoconnect=True,
         )
+        self._hasty: sqlite3.Connection | None = None
 
     def begin(self) -> Store:
         """The right to write is taken at once: taken later, it could be refused after half of the work."""
         connection = self.peewee.connection()
+        connection.execute("BEGIN IMMEDIATE")
+        return Store(self.peewee, connection, self.now())
+
+    def begin_at_once(self) -> Store:
+        """On a connection that neither waits for other processes nor brings the log home: the thread does."""
+        connection = self.peewee.connection()
+        if connection is not self._hasty:
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            self._hasty = connection
         connection.execute("BEGIN IMMEDIATE")
         return Store(self.peewee, connection, self.now())
 

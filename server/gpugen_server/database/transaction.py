@@ -16,17 +16,22 @@ T = TypeVar("T")
 
 
 def transact(
-    engine: Engine, function: Callable[Concatenate[Store, P], T], *args: P.args, **kw: P.kwargs
+    engine: Engine,
+    begin: Callable[[], Store],
+    function: Callable[Concatenate[Store, P], T],
+    *args: P.args,
+    **kw: P.kwargs,
 ) -> tuple[T, list[Entry]]:
     """What `function(store, ...)` gives in a transaction of its own, and what that has to tell.
 
+    `begin` is the engine's, of one kind or the other.
     An error that leaves the function undoes all of it. The driver's errors are translated once, here.
 
     Raises:
         NotBegun: nothing of it was done.
         peewee.PeeweeException: the database's complaint.
     """
-    store = _begin(engine)
+    store = _begun(engine, begin)
     try:
         result = function(store, *args, **kw)
         store.commit()
@@ -42,9 +47,9 @@ def transact(
     return result, store.outbox
 
 
-def _begin(engine: Engine) -> Store:
+def _begun(engine: Engine, begin: Callable[[], Store]) -> Store:
     try:
-        return engine.begin()
+        return begin()
     except peewee.PeeweeException as error:
         raise NotBegun from error
     except engine.errors as error:

@@ -153,7 +153,7 @@ class LeaseEvents(WorkerHandler):
         events = self.services.chatter.trim(lease, self.read(Reports).events)
         held = self._told_from_memory(lease, events)
         if held is None:
-            held = await self.services.database.run(
+            held = await self.services.database.run_short(
                 report.report, lease, self.worker, events, self.services.settings.lease_seconds
             )
             self.services.holds.keep(held, self.worker)

@@ -88,7 +88,7 @@ class Dispatcher:
         One at a time for each worker: a claim that is sent anew must not get what is just being given back.
         """
         async with self._turns.setdefault(worker, asyncio.Lock()):
-            leases = await self._database.run(claims)
+            leases = await self._database.run_short(claims)
             if not ticket.gone:
                 return leases
             for lease in leases:

@@ -50,9 +50,9 @@ class Tasks(Handler):
             key=self._key(),
             refusal=self.services.count_submit(self.principal.user),
         )
-        live_after = self.services.live_after()
-        self.services.check_takes_tasks()
-        task, new = await self.services.database.run(_submit, submission, live_after, self.services.limits)
+        services, live_after = self.services, self.services.live_after()
+        services.check_takes_tasks()
+        task, new = await services.database.run_short(_submit, submission, live_after, services.limits)
         if not new and submission.refusal is None:
             self.services.submits.give_back(self.principal.user)
         self.set_header("Location", f"{self.request.path}/{task.id}")

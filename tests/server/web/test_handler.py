@@ -1,5 +1,6 @@
 import json
 import socket
+import threading
 
 import pytest
 import requests
@@ -140,15 +141,25 @@ def test_forms_are_not_understood(ask):
     assert answer.status_code == 400
 
 
-def test_a_full_disk_is_a_507_and_healthy_again_after(server, tasks, ask):
-    pages = server.query(lambda store: store.value("PRAGMA page_count"))
-    server.sql(f"PRAGMA max_page_count = {pages}")
+def limit_pages(server, pages, wait_until):
+    """On both connections, the thread's and the event loop's."""
+
+    def limit(store):
+        store.rows(f"PRAGMA max_page_count = {pages}")
+        return threading.get_ident()
+
+    thread = server.query(limit)
+    wait_until(lambda: server.run(server.server.database.run_short(limit)) != thread)
+
+
+def test_a_full_disk_is_a_507_and_healthy_again_after(server, tasks, ask, wait_until):
+    limit_pages(server, server.query(lambda store: store.value("PRAGMA page_count")), wait_until)
     answers = [ask("POST", "/api/v1/tasks", json={"prompt": "x" * 4000}) for _ in range(20)]
     refused = [answer for answer in answers if answer.status_code != 201]
     assert {answer.status_code for answer in refused} == {507}
     assert problem(refused[0])["code"] == "storage_full"
     assert len(tasks.list(limit=100).tasks) == len(answers) - len(refused)
-    server.sql("PRAGMA max_page_count = 1000000")
+    limit_pages(server, 1_000_000, wait_until)
     assert tasks.submit(TaskRequest(prompt="a cat")).state == "queued"
 
 
