@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 SLOW = 0.005  # seconds for which the event loop may stand still
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 600.0  # seconds
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 600.0  # seconds
 CALM = 1000  # quick ones in a row after which slow ones are forgotten
 STRETCH = 250  # on the event loop in a row, then one on the thread, which brings SQLite's log home
 

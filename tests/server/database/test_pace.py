@@ -2,6 +2,8 @@ import pytest
 
 from gpugen_server.database.pace import CALM, FIRST_PAUSE, LONGEST_PAUSE, SLOW, STRETCH, Pace
 
+TICK = FIRST_PAUSE / 8
+
 
 class Clock:
     def __init__(self):
@@ -25,7 +27,7 @@ def pause_after_a_slow_one(pace, clock):
     pace.note(2 * SLOW)
     began = clock.seconds
     while not pace.allows_one():
-        clock.seconds += FIRST_PAUSE / 4
+        clock.seconds += TICK
     return clock.seconds - began
 
 
@@ -36,16 +38,16 @@ def test_quick_ones_stay_on_the_event_loop(pace):
 
 
 def test_a_slow_one_is_followed_by_a_pause_that_doubles_up_to_a_bound(pace, clock):
-    pauses = [pause_after_a_slow_one(pace, clock) for _ in range(14)]
-    assert pauses[:3] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
-    assert pauses[-1] == LONGEST_PAUSE
+    pauses = [pause_after_a_slow_one(pace, clock) for _ in range(16)]
+    assert pauses[:3] == pytest.approx([FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE], abs=TICK)
+    assert pauses[-1] == pytest.approx(LONGEST_PAUSE, abs=TICK)
 
 
 def test_many_quick_ones_make_up_for_slow_ones(pace, clock):
-    assert [pause_after_a_slow_one(pace, clock) for _ in range(3)][-1] == 4 * FIRST_PAUSE
+    assert [pause_after_a_slow_one(pace, clock) for _ in range(3)][-1] == pytest.approx(4 * FIRST_PAUSE, abs=TICK)
     for _ in range(CALM):
         pace.note(SLOW / 10)
-    assert pause_after_a_slow_one(pace, clock) == FIRST_PAUSE
+    assert pause_after_a_slow_one(pace, clock) == pytest.approx(FIRST_PAUSE, abs=TICK)
 
 
 def test_one_in_many_goes_to_the_thread(pace):
