@@ -121,7 +121,7 @@ class Database:
         """As `run`, for what takes less time than the way to a thread and back: on the event loop itself.
 
         Only where nothing is to be waited for: not a connection in between, not another transaction, not a
-        disk that was found to be slow.
+        disk that was found to be slow; and not for long in one turn of the event loop.
         """
         if self._on_threads or not self.engine.is_local or not self._pace.allows_one():
             return await self.run(function, *args, **kw)
@@ -148,8 +148,9 @@ class Database:
                 together.wait(_CLOSING)
             self.disconnect()
 
+        self._on_threads += 1  # for good: nothing begins on the event loop any more
+        self.disconnect()  # first, so that the thread brings the log home
         ends = [self._submit(disconnect) for _ in range(self.engine.threads)]
-        self.disconnect()
         _, late = await asyncio.wait(ends, timeout=_CLOSING + _BREAKING)
         self._threads.shutdown(wait=not (late or together.broken))
 
@@ -210,7 +211,12 @@ class Database:
         except peewee.PeeweeException as error:
             raise self.engine.explain(error) from error
         finally:
-            self._pace.note(time.monotonic() - began)
+            self._note(time.monotonic() - began)
+
+    def _note(self, seconds: float) -> None:
+        if not self._pace.spent:
+            asyncio.get_running_loop().call_soon(self._pace.turn)
+        self._pace.note(seconds)
 
     def _may_try_again(self, problem: Exception, error: BaseException, tries: int) -> bool:
         remedy = self.engine.remedy(error)

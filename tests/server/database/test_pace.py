@@ -25,6 +25,7 @@ def pace(clock):
 
 def pause_after_a_slow_one(pace, clock):
     pace.note(2 * SLOW)
+    pace.turn()
     began = clock.seconds
     while not pace.allows_one():
         clock.seconds += TICK
@@ -35,6 +36,17 @@ def test_quick_ones_stay_on_the_event_loop(pace):
     for _ in range(STRETCH):
         assert pace.allows_one()
         pace.note(SLOW / 10)
+        pace.turn()
+
+
+def test_quick_ones_that_are_slow_together_leave_the_rest_of_a_turn_to_the_thread(pace):
+    together = 0
+    while pace.allows_one():
+        pace.note(SLOW / 10)
+        together += 1
+    assert 10 <= together <= 11
+    pace.turn()
+    assert pace.allows_one()
 
 
 def test_a_slow_one_is_followed_by_a_pause_that_doubles_up_to_a_bound(pace, clock):

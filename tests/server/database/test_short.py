@@ -102,6 +102,21 @@ def test_after_a_slow_one_the_next_runs_on_the_thread(database):
 
 
 @on_sqlite
+def test_many_that_are_ready_in_one_turn_of_the_event_loop_do_not_all_run_in_it(database):
+    def work(store):
+        time.sleep(SLOW / 4)
+        return where_it_runs(store)
+
+    async def main():
+        threads = await asyncio.gather(*(database.run_short(work) for _ in range(20)))
+        assert threads[-1] is not threading.main_thread()
+        while await database.run_short(where_it_runs) is not threading.main_thread():
+            pass  # one of them was slow in itself
+
+    run(database, main)
+
+
+@on_sqlite
 def test_while_another_process_writes_it_waits_on_the_thread(database, where):
     other = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
@@ -131,8 +146,12 @@ def test_a_full_disk_is_named_and_changes_nothing(database):
     def count(store):
         return store.value("SELECT count(*) FROM events")
 
+    def limit(store):
+        store.rows("PRAGMA max_page_count = 100")
+
     async def main():
-        await database.run_short(lambda store: store.rows("PRAGMA max_page_count = 100"))
+        await database.run_short(limit)
+        await database.run(limit)  # should the event loop be slow, the thread takes over
         with pytest.raises(StorageFull, match="full"):
             await database.run_short(fill)
         return await database.run(count)
@@ -178,3 +197,12 @@ def test_the_log_of_many_short_ones_comes_home(make_database, where, monkeypatch
 
     run(database, main)
     assert 50 < pages[0] < 300
+
+
+@on_sqlite
+def test_after_the_end_nothing_runs_on_the_event_loop_either(database, where):
+    """It would open a connection anew, and nobody would bring home what it leaves in the log."""
+    run(database, lambda: database.run_short(write))
+    assert not where.with_name(where.name + "-wal").exists()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        asyncio.run(database.run_short(write))
