@@ -1,4 +1,4 @@
-"""SQLite in WAL mode: one machine, one thread that writes."""
+"""SQLite in WAL mode: one machine, one transaction at a time."""
 
 from __future__ import annotations
 
