@@ -161,11 +161,9 @@ class Database:
     def _settle(self, answer: asyncio.Future[T], result: T, outbox: list[Entry]) -> None:
         """Tell what was committed, even if nobody waits any more; whoever does goes on."""
         self._left_thread()
-        try:
-            self._tell(outbox)
-        finally:
-            if not answer.done():
-                answer.set_result(result)
+        self._tell(outbox)
+        if not answer.done():
+            answer.set_result(result)
 
     def _fail(self, answer: asyncio.Future[T], error: BaseException) -> None:
         self._left_thread()
@@ -175,8 +173,14 @@ class Database:
         self._on_threads -= 1
 
     def _tell(self, outbox: list[Entry]) -> None:
-        if outbox and self._on_commit:
+        """It is committed: whoever asked for it hears so, whatever goes wrong here."""
+        if not outbox or self._on_commit is None:
+            return
+        try:
             self._on_commit(outbox)
+        except Exception as error:
+            problem = {"message": "What was committed could not be told", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(problem)
 
     def _submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, function)

@@ -183,6 +183,27 @@ def test_events_are_told_when_it_returns_in_the_order_of_the_commits(make_databa
 
 
 @on_sqlite
+def test_what_is_committed_counts_even_if_it_cannot_be_told(make_database, queue):
+    def fail(entries):
+        raise OSError("nobody listens")
+
+    database, problems = make_database(on_commit=fail), []
+    task = queue.submit()
+
+    def say(store):
+        log.append(store, records.find(store, task, None).key, LogEvent, message="hello")
+        return "done"
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: problems.append(str(context["exception"])))
+        return await database.run(say), await database.run_short(say)
+
+    assert run(database, main) == ("done", "done")
+    assert problems == ["nobody listens", "nobody listens"]
+
+
+@on_sqlite
 def test_the_log_of_many_short_ones_comes_home(make_database, where, monkeypatch):
     """By themselves they would leave everything in the log, for ever."""
     monkeypatch.setattr("gpugen_server.database.sqlite.CHECKPOINT", 50)
