@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.train_emoji import cldr, glyphs
+from tools.train_emoji import sources
 
 from . import bars, sheets
 from .artist import GUIDANCE, STEPS, Artist
@@ -29,8 +29,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--steps", type=int, default=STEPS)
     found.add_argument("--guidance", type=float, default=GUIDANCE)
     found.add_argument("--seed", type=int, default=0)
-    found.add_argument("--font", type=Path, default=glyphs.FONT, help="Noto Color Emoji")
-    found.add_argument("--cldr", type=Path, default=cldr.ANNOTATIONS, help="annotations/en.xml of CLDR")
+    sources.add_options(found)
     return found
 
 

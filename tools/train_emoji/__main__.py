@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from . import cldr, glyphs
+from . import sources
 from .run import STAGES, Run
 
 DEFAULT_STEPS = {
@@ -36,8 +36,7 @@ def parser() -> argparse.ArgumentParser:
         found.add_argument(f"--steps-{name}", type=int, default=count)
     found.add_argument("--seed", type=int, default=0)
     found.add_argument("--threads", type=int, default=0, help="default: as many as PyTorch likes")
-    found.add_argument("--font", type=Path, default=glyphs.FONT, help="Noto Color Emoji")
-    found.add_argument("--cldr", type=Path, default=cldr.ANNOTATIONS, help="annotations/en.xml of CLDR")
+    sources.add_options(found)
     return found
 
 

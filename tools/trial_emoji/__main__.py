@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from tools.train_emoji import cldr, glyphs
+from tools.train_emoji import sources
 from tools.train_emoji.__main__ import DEFAULT_STEPS
 from tools.train_emoji.run import Run
 
@@ -29,8 +29,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--pictures", type=int, default=130, help="how many are drawn in the end")
     found.add_argument("--bank", type=int, default=DEFAULT_STEPS["bank"], help="latents to learn from")
     found.add_argument("--seed", type=int, default=0, help="of weights and batches")
-    found.add_argument("--font", type=Path, default=glyphs.FONT, help="Noto Color Emoji")
-    found.add_argument("--cldr", type=Path, default=cldr.ANNOTATIONS, help="annotations/en.xml of CLDR")
+    sources.add_options(found)
     return found
 
 
