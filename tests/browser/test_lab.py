@@ -23,6 +23,8 @@ WATCH_BAR = """() => {
     document.querySelectorAll(bars).forEach(bar => window.seen.add(bar.style.width));
   }).observe(document.body, {subtree: true, childList: true, attributes: true});
 }"""
+# A cell that is run before that makes JupyterLab ask which kernel it should be.
+HAS_KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel != null"
 
 
 def open_notebook(page: Page, lab: Lab, name: str) -> None:
@@ -104,7 +106,7 @@ def test_a_page_reloaded_while_a_cell_runs_finds_its_picture_again(page: Page, l
     page.wait_for_function("window.seen.size >= 1", timeout=DRAWN_MS)
 
     page.reload()  # with most of the steps to come
-    page.locator(".jp-Notebook .jp-CodeCell").nth(2).wait_for()
+    page.wait_for_function(HAS_KERNEL)
     expect(picture_in(run(page, 2))).to_be_visible(timeout=DRAWN_MS)
     save(page)
     assert saved_pictures(path)
