@@ -23,7 +23,7 @@ from gpugen_client.claims import WorkerApi
 from gpugen_client.connection import Connection
 from gpugen_client.tasks import Tasks
 from gpugen_protocol import paths, wire
-from gpugen_protocol.events import PhaseReport, PreviewReport, Report
+from gpugen_protocol.events import PhaseReport, PreviewReport
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Lease, Reports, SessionRequest
 from gpugen_server.queue import chatter
@@ -108,22 +108,36 @@ def _stuck(running: RunningServer) -> Figure:
 
 
 def _told_to(running: RunningServer, process: psutil.Process, sockets_open: int) -> float:
-    """By how many MB the server grows while 2,400 previews are told to sockets that do not read."""
+    """By how many MB the server grows while previews of 20 KB are told to sockets that do not read.
+
+    2,400 come forty at a time, of which only the last need be told, then 1,200 one by one. The system's
+    buffers take more than a hundred a socket; that they were full is seen by the server's cutting it off.
+    """
     api, lease = _worker(running)
-    path = f"{paths.EVENTS()}?task={lease.task.id}"
+    plain = Plain(running.url, api.token)  # type: ignore[attr-defined]
+    events, watch = paths.LEASE_EVENTS(lease=lease.id), f"{paths.EVENTS()}?task={lease.task.id}"
+    previews = [PreviewReport(image=0, step=step, data=f"{step:04d}" + "A" * 20_000) for step in range(40)]
+    forty = wire.encode(Reports(events=tuple(previews)))
+    single = [wire.encode(Reports(events=(preview,))) for preview in previews[:20]]
     _settle(process)
     before = process.memory_info().rss
-    opened = [_raw(running, path, small=True) for _ in range(sockets_open)]
-    reports: tuple[Report, ...] = tuple(
-        PreviewReport(image=0, step=step, data=f"{step:04d}" + "A" * 20_000) for step in range(40)
-    )
+    opened = [_raw(running, watch, small=True) for _ in range(sockets_open)]
     most = 0
-    for _ in range(60):
-        api.report(lease.id, reports)
+    for body in [forty] * 60 + single * 60:
+        plain.post(events, body)
         most = max(most, process.memory_info().rss - before)
+    _wait_for_none(Tasks(Connection(running.url, running.user_token)))
     for each in opened:
         each.close()
     return most / 1e6
+
+
+def _wait_for_none(tasks: Tasks) -> None:
+    """Until the server has disconnected everybody."""
+    deadline = time.monotonic() + 30.0
+    while watchers := tasks.stats().watchers:
+        assert time.monotonic() < deadline, f"{watchers} sockets were never full"
+        time.sleep(0.1)
 
 
 class Crowd:

