@@ -88,7 +88,8 @@ def jupyterlab(folder: Path, environ: Mapping[str, str], *options: str) -> Itera
     environ = _environ(folder) | dict(environ)
     token = secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.port=0", *options]
-    command += [f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True"]
+    command += [f"--IdentityProvider.token={token}"]
+    command += [f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp")]
     command += ["--LabApp.extension_manager=readonly", *(["--allow-root"] if os.geteuid() == 0 else [])]
     with (folder / "lab.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder / "notebooks", env=environ, stdout=log, stderr=log)

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from tests.browser.kernel import wait_for_kernel
 from tools.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -23,8 +24,6 @@ WATCH_BAR = """() => {
     document.querySelectorAll(bars).forEach(bar => window.seen.add(bar.style.width));
   }).observe(document.body, {subtree: true, childList: true, attributes: true});
 }"""
-# A cell that is run before that makes JupyterLab ask which kernel it should be.
-HAS_KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel != null"
 
 
 def open_notebook(page: Page, lab: Lab, name: str) -> None:
@@ -106,7 +105,7 @@ def test_a_page_reloaded_while_a_cell_runs_finds_its_picture_again(page: Page, l
     page.wait_for_function("window.seen.size >= 1", timeout=DRAWN_MS)
 
     page.reload()  # with most of the steps to come
-    page.wait_for_function(HAS_KERNEL)
+    wait_for_kernel(page)
     expect(picture_in(run(page, 2))).to_be_visible(timeout=DRAWN_MS)
     save(page)
     assert saved_pictures(path)

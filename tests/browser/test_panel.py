@@ -11,7 +11,7 @@ import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
-from tests.fakes import until
+from tests.browser.kernel import wait_for_kernel
 from tools.lab import Lab
 
 from gpugen_client.access import connect
@@ -70,16 +70,6 @@ def run_cell(page: Page, index: int) -> Locator:
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     return cell.locator(".jp-OutputArea-output")
-
-
-def has_run(page: Page, index: int) -> bool:
-    """Run cell `index` where nothing says when the kernel is ready: what comes too early is lost."""
-    run_cell(page, index)
-    try:
-        expect(page.locator(".jp-InputPrompt").nth(index)).to_have_text(re.compile(r"\d"), timeout=5000)
-    except AssertionError:
-        return False
-    return True
 
 
 def test_cancel_in_the_panel_stops_the_task_of_a_running_cell(page: Page, lab: Lab) -> None:
@@ -198,7 +188,8 @@ def test_the_launcher_leads_to_an_image_also_where_no_websocket_gets_through(pag
 def test_notebook_7_has_the_panel_and_draws(page: Page, lab: Lab) -> None:
     path = lab.write("seven.ipynb", "%load_ext gpugen", "%%gpugen --seed 7\na kite")
     page.goto(f"{lab.url}notebooks/{path.name}?token={lab.token}")
-    until(lambda: has_run(page, 0), 120)
+    wait_for_kernel(page)
+    run_cell(page, 0)
     page.keyboard.press("Control+Shift+C")
     page.keyboard.type("Open the gpugen Panel")
     page.keyboard.press("Enter")
