@@ -37,7 +37,7 @@ class Hub:
     def join(self, watcher: Watcher) -> None:
         """A socket opened."""
         self._named[watcher] = set()
-        watcher.on_end = lambda task: self._forget(watcher, task)
+        watcher.on_end = self._forget
         if self.degraded:
             watcher.notice(*DEGRADED)
 

@@ -77,6 +77,10 @@ class Outbound:
             self._queue.append(waiting)
             self._account(len(body))
 
+    def detach(self) -> None:
+        """The socket is gone: nothing refers to it from here any more."""
+        self._sink = None
+
     async def get(self) -> bytes:
         """The next message.
 

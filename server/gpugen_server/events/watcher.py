@@ -57,7 +57,8 @@ class Watcher:
     ) -> None:
         self.owner = owner
         self.everything = False
-        self.on_end: Callable[[str], None] = lambda task: None  # nothing more will be told about that task
+        # Nothing more will be told about that task.
+        self.on_end: Callable[[Watcher, str], None] = lambda watcher, task: None
         self.outbound = Outbound(sink)
         self._database = database
         self._live_after = live_after
@@ -107,9 +108,10 @@ class Watcher:
         self.outbound.put(wire.encode(event))
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading, and let go of the socket."""
         for reader in self._readers:
             reader.cancel()
+        self.outbound.detach()
         self._cursors.clear()
 
     def _start(self, task: str, after: int) -> None:
@@ -189,14 +191,14 @@ class Watcher:
         if not self.everything:
             self._lose(task, cursor)
             return
-        self.on_end(task)
+        self.on_end(self, task)
         if len(self._cursors) > 2 * _FINISHED_KEPT:
             self._forget()
 
     def _lose(self, task: str, cursor: Cursor) -> None:
         if self._cursors.get(task) is cursor:
             del self._cursors[task]
-            self.on_end(task)
+            self.on_end(self, task)
 
     def _forget(self) -> None:
         finished = [task for task, cursor in self._cursors.items() if cursor.finished]

@@ -63,10 +63,11 @@ class Updates(Endpoint, WebSocketHandler):
             self.watcher.notice(error.code, str(error))
 
     def on_close(self) -> None:
-        """Forget the client."""
+        """Forget the client, with no circle left: full collections, which would find one, are seldom."""
         if hasattr(self, "watcher"):
             for loop in self._loops:
                 loop.cancel()
+            self._loops.clear()
             self.services.hub.leave(self.watcher)
             self.services.sockets.discard(self)
 

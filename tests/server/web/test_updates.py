@@ -1,5 +1,7 @@
+import gc
 import socket as sockets
 import threading
+import weakref
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -9,6 +11,20 @@ from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import ClaimRequest, Completion, Failure
 
 CAT = TaskRequest(prompt="a cat", width=64, height=64)
+
+
+@pytest.fixture
+def no_collections():
+    """Only what nothing refers to any more is freed."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def references(server):
+    """The one open socket and its watcher, as weak references."""
+    (handler,) = server.server._services.sockets
+    return weakref.ref(handler), weakref.ref(handler.watcher)
 
 
 def test_a_whole_life_on_one_socket(server, tasks, worker_api, listen, wait_until, png):
@@ -139,7 +155,7 @@ def test_a_closed_socket_leaves_nothing_behind(server, tasks, listen, wait_until
 
 
 def test_a_client_that_does_not_read_is_disconnected_and_costs_little(
-    server, tasks, worker_api, wait_until, monkeypatch
+    server, tasks, worker_api, wait_until, monkeypatch, no_collections
 ):
     monkeypatch.setattr("gpugen_server.web.updates._DEADLINE", 0.5)
     task = tasks.submit(CAT).id
@@ -155,6 +171,7 @@ def test_a_client_that_does_not_read_is_disconnected_and_costs_little(
             f"Authorization: Bearer {server.user_token}\r\n\r\n".encode()
         )
         wait_until(lambda: len(server.server._hub) == 1)
+        opened = references(server)
         preview = PreviewReport(image=0, step=1, data="A" * 24_000)
 
         def gone():
@@ -162,8 +179,22 @@ def test_a_client_that_does_not_read_is_disconnected_and_costs_little(
             return len(server.server._hub) == 0
 
         wait_until(gone)
+    wait_until(lambda: [each() for each in opened] == [None, None])
     worker_api.fail(lease.id, Failure(code="error", message="x"))
     assert tasks.get(task).state == "failed"
+
+
+def test_a_socket_that_is_closed_leaves_nothing_for_a_collection_of_garbage(
+    server, tasks, worker_api, listen, wait_until, no_collections
+):
+    task = tasks.submit(CAT).id
+    listener = listen(server, f"?task={task}")
+    (lease,) = worker_api.claim(ClaimRequest(wait_seconds=0))
+    worker_api.report(lease.id, (PreviewReport(image=0, step=1, data="AAAA"),))
+    wait_until(lambda: listener.of("preview"))
+    opened = references(server)
+    listener.close()
+    wait_until(lambda: [each() for each in opened] == [None, None])
 
 
 def test_many_watchers_of_one_task_all_get_everything(server, tasks, worker_api, listen, wait_until):
