@@ -11,9 +11,9 @@ from gpugen_server.events.entry import Entry
 class Backlog:
     """Entries that wait to be told, oldest first.
 
-    A numbered one waits until it is taken. A live one is replaced where it stands by the next of its task and
-    kind: previews of 20 KB that come faster than they are told would cost tens of megabytes, and nobody wants
-    to see any but the last. So what waits is bounded by how many tasks are being drawn.
+    A numbered one waits until it is taken. A live one goes when the next of its task and kind comes: previews
+    of 20 KB that come faster than they are told would cost tens of megabytes, and nobody wants to see any but
+    the last. So what waits is bounded by how many tasks are being drawn.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,9 @@ class Backlog:
     def add(self, entries: Iterable[Entry]) -> None:
         """Let `entries` wait as well."""
         for entry in entries:
-            self._waiting[entry.task, entry.seq or entry.kind] = entry
+            key = entry.task, entry.seq or entry.kind
+            self._waiting.pop(key, None)  # a preview is told after whatever came before it
+            self._waiting[key] = entry
 
     def take(self, most: int) -> list[Entry]:
         """The oldest ones, no more than `most`; they wait no longer."""

@@ -20,12 +20,12 @@ def test_numbered_entries_are_all_kept_and_come_out_in_order():
     assert backlog.take(60) == []
 
 
-def test_of_live_entries_of_one_task_and_kind_the_newest_waits_where_the_first_one_stood():
+def test_of_live_entries_of_one_task_and_kind_the_newest_waits_behind_what_came_before_it():
     backlog = Backlog()
     backlog.add([live("a", "preview", b"0"), numbered("a", 1), live("b", "preview", b"other")])
     backlog.add(live("a", "preview", b"%d" % step) for step in range(1, 100))
     backlog.add([live("a", "progress", b"p")])
-    assert [entry.body for entry in backlog.take(10)] == [b"99", b"line 1", b"other", b"p"]
+    assert [entry.body for entry in backlog.take(10)] == [b"line 1", b"other", b"99", b"p"]
 
 
 def test_an_entry_that_was_taken_is_not_replaced_any_more():
