@@ -30,9 +30,9 @@ from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
 from gpugen_server.tokens.gate import Gate
 from gpugen_server.tokens.throttle import Throttle
-from gpugen_server.web.application import make_application, no_forms
+from gpugen_server.web.application import make_site, no_forms
 from gpugen_server.web.dispatch import Dispatcher
-from gpugen_server.web.handler import LARGEST_JSON
+from gpugen_server.web.exchange import LARGEST_JSON
 from gpugen_server.web.holds import Holds
 from gpugen_server.web.services import Services
 
@@ -138,13 +138,13 @@ class Server:
         await self._bus.start()
         await self._outlook.start()
         self._http = HTTPServer(
-            make_application(self._services),
+            make_site(self._services),
             max_body_size=LARGEST_JSON,
-            idle_connection_timeout=120.0,
             xheaders=bool(self.settings.proxies),
             trusted_downstream=self.settings.trusted_proxies,
             ssl_options=tls,
         )
+        self._http.conn_params.header_timeout = None  # the site has patience of its own
         self._http.add_sockets(sockets)
 
     async def stop(self) -> None:

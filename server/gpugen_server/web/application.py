@@ -1,49 +1,165 @@
-"""The Tornado application: routes, the access log, and a count of the requests in flight."""
+"""The application: every request to its handler, the access log, and the table of routes as pages."""
 
 from __future__ import annotations
 
 import http
+import re
+from collections.abc import Awaitable, Iterable
 from functools import cache
-from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from tornado import httputil
-from tornado.web import RequestHandler, url
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.web import Application, RequestHandler
 
 from gpugen_server.web.claims import WorkerHandler
-from gpugen_server.web.handler import Missing
+from gpugen_server.web.exchange import Exchange
+from gpugen_server.web.handler import BODY_SECONDS, JSON_BYTES, Handler, Missing
 from gpugen_server.web.health import Healthz, Readyz
-from gpugen_server.web.metrics import Requests
 from gpugen_server.web.openapi import describe
-from gpugen_server.web.reception import Site
+from gpugen_server.web.patience import Patience
 from gpugen_server.web.reference import page
+from gpugen_server.web.route import Route
 from gpugen_server.web.routes import ROUTES
 from gpugen_server.web.services import Services
 from gpugen_server.web.tasks import Tasks
 
 MAX_COMMAND = 65_536  # bytes of a websocket message from a client
 PING_SECONDS = 20.0
+IDLE_SECONDS = 120.0  # until the head of the next request must be there
 log = structlog.get_logger("gpugen_server.access")
 
 
-def make_application(services: Services) -> Site:
-    """All routes over `services`; Tornado tries one after the other."""
-    arguments = {"services": services}
-    often_first = sorted(ROUTES, key=lambda route: not issubclass(route.handler, WorkerHandler))
-    rules: list[Any] = [url(f"{route.path.regex}$", route.handler, arguments) for route in often_first]
-    return Site(
-        rules,
-        knows=services.gate.knows,
-        default_handler_class=Missing,
-        default_handler_args=arguments,
-        log_function=_log_request,
-        requests=Requests(),
-        describe=cache(lambda: describe(ROUTES)),
-        reference=cache(lambda: page(describe(ROUTES))),
-        websocket_ping_interval=PING_SECONDS,
-        websocket_ping_timeout=PING_SECONDS,
-        websocket_max_message_size=MAX_COMMAND,
-    )
+class Site(HTTPServerConnectionDelegate):
+    """What Tornado's HTTP server serves.
+
+    Every address has one of our handlers, but for the websockets: those are Tornado's own, and so is the way
+    to them.
+
+    Args:
+        routes: all there is.
+    """
+
+    def __init__(self, services: Services, routes: Iterable[Route]) -> None:
+        self._services = services
+        self.patience = Patience()
+        self.routes = tuple(routes)
+        often_first = sorted(self.routes, key=lambda route: not issubclass(route.handler, WorkerHandler))
+        self._patterns = [(re.compile(route.path.regex), route.handler) for route in often_first]
+        sockets = [route for route in self.routes if not issubclass(route.handler, Handler)]
+        self._sockets = Application(
+            [(f"{route.path.regex}$", route.handler, {"services": services}) for route in sockets],
+            log_function=self._note_socket,
+            websocket_ping_interval=PING_SECONDS,
+            websocket_ping_timeout=PING_SECONDS,
+            websocket_max_message_size=MAX_COMMAND,
+        )
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """A request is about to come."""
+        assert isinstance(request_conn, HTTP1Connection)
+        return Reception(self, server_conn, request_conn)
+
+    def receive(
+        self, head: RequestStartLine, headers: HTTPHeaders, server_conn: object, connection: HTTP1Connection
+    ) -> HTTPMessageDelegate:
+        """Who takes the request with that head; its body must be there in time.
+
+        Raises:
+            HTTPInputError: it is not well-formed.
+        """
+        request = HTTPServerRequest(connection=connection, start_line=head, headers=headers)
+        kind, holes = self.find(request.path)
+        if issubclass(kind, Handler):
+            self.patience.begin(connection, kind.body_seconds, request.path)
+            return Exchange(kind(self._services, request, holes), connection, self._note)
+        self.patience.begin(connection, BODY_SECONDS, request.path)
+        connection.set_max_body_size(JSON_BYTES)
+        return self._sockets.start_request(server_conn, connection)
+
+    def find(self, path: str) -> tuple[type, dict[str, str]]:
+        """The handler at `path`, and what is in the holes of its address."""
+        for pattern, kind in self._patterns:
+            if found := pattern.fullmatch(path):
+                try:
+                    return kind, {name: _unquote(text) for name, text in found.groupdict().items()}
+                except UnicodeDecodeError:
+                    break
+        return Missing, {}
+
+    def _note(self, handler: Handler) -> None:
+        self._log(handler, handler.request, handler.status)
+
+    def _note_socket(self, handler: RequestHandler) -> None:
+        self._log(handler, handler.request, handler.get_status())
+
+    def _log(self, handler: object, request: HTTPServerRequest, status: int) -> None:
+        method, seconds = request.method or "", request.request_time()
+        self._services.requests.note(type(handler).__name__, method, status, seconds)
+        if status < http.HTTPStatus.BAD_REQUEST and _is_chatter(handler, method):
+            return
+        principal = getattr(handler, "principal", None)
+        log.info(
+            "request",
+            method=method,
+            path=request.path,
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+            user=principal.user if principal else None,
+        )
+
+
+class Reception(HTTPMessageDelegate):
+    """Waits for a request, and hands it on to whom its address names."""
+
+    def __init__(self, site: Site, server_conn: object, connection: HTTP1Connection) -> None:
+        self._site = site
+        self._server_conn = server_conn
+        self._connection = connection
+        self._taker: HTTPMessageDelegate | None = None
+        site.patience.begin(connection, IDLE_SECONDS)
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """The head is there."""
+        assert isinstance(start_line, RequestStartLine)
+        self._taker = self._site.receive(start_line, headers, self._server_conn, self._connection)
+        return self._taker.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Some of the body is there."""
+        assert self._taker is not None
+        return self._taker.data_received(chunk)
+
+    def finish(self) -> None:
+        """All of it is there."""
+        assert self._taker is not None
+        self._site.patience.end(self._connection)
+        self._taker.finish()
+
+    def on_connection_close(self) -> None:
+        """The caller hung up; perhaps nobody took the request, for it was none."""
+        self._site.patience.end(self._connection)
+        if self._taker is not None:
+            self._taker.on_connection_close()
+
+
+def make_site(services: Services) -> Site:
+    """All routes over `services`."""
+    services.describe = cache(lambda: describe(ROUTES))
+    services.reference = cache(lambda: page(services.describe()))
+    return Site(services, ROUTES)
 
 
 def no_forms() -> None:
@@ -53,27 +169,13 @@ def no_forms() -> None:
     )
 
 
-def _log_request(handler: RequestHandler) -> None:
-    status = handler.get_status()
-    handler.settings["requests"].note(
-        type(handler).__name__, handler.request.method or "", status, handler.request.request_time()
-    )
-    if status < http.HTTPStatus.BAD_REQUEST and _is_chatter(handler):
-        return
-    principal = getattr(handler, "principal", None)
-    log.info(
-        "request",
-        method=handler.request.method,
-        path=handler.request.path,
-        status=status,
-        milliseconds=round(handler.request.request_time() * 1000, 1),
-        user=principal.user if principal else None,
-    )
+def _unquote(text: str) -> str:
+    return unquote_to_bytes(text).decode()
 
 
-def _is_chatter(handler: RequestHandler) -> bool:
+def _is_chatter(handler: object, method: str) -> bool:
     """Whether it serves many a second, of which a line would tell nothing new if it went well: what a worker
     does is in the events of its tasks, who submitted what and when in the tasks.
     """
-    is_submit = isinstance(handler, Tasks) and handler.request.method == "POST"
+    is_submit = isinstance(handler, Tasks) and method == "POST"
     return is_submit or isinstance(handler, WorkerHandler | Healthz | Readyz)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from tornado.httputil import HTTPServerRequest
 
 from gpugen_protocol.errors import Unauthorized, WorkerTooOld
 from gpugen_protocol.events import Report
@@ -30,6 +31,7 @@ from gpugen_server.queue.lease import Held
 from gpugen_server.tokens.keeper import SESSION_SECONDS, Principal
 from gpugen_server.web.dispatch import Ticket
 from gpugen_server.web.handler import Handler
+from gpugen_server.web.services import Services
 
 REPORT_BYTES = 1_000_000
 
@@ -115,13 +117,20 @@ class WorkerHandler(Handler):
         return await self.services.database.run(tokens.open_session, self.worker, self.principal)
 
 
-class WorkerClaims(WorkerHandler):
-    """`/worker/claims`."""
+class _Claiming(WorkerHandler):
+    """Handlers whose answer may carry a task, which must not be handed to nobody."""
 
-    async def prepare(self) -> None:
-        """A claim may wait for long, and must notice when its worker hangs up."""
+    def __init__(self, services: Services, request: HTTPServerRequest, holes: dict[str, str]) -> None:
+        super().__init__(services, request, holes)
         self.ticket = Ticket()
-        await super().prepare()
+
+    def hang_up(self) -> None:
+        """The worker is gone."""
+        self.ticket.hang_up()
+
+
+class WorkerClaims(_Claiming):
+    """`/worker/claims`."""
 
     async def post(self) -> None:
         """Claim, and wait for a task if there is none."""
@@ -135,12 +144,7 @@ class WorkerClaims(WorkerHandler):
         if leases or token:
             self.answer(self.granted(leases, token))
         else:
-            self.set_status(204)
-
-    def on_connection_close(self) -> None:
-        """The worker hung up."""
-        self.ticket.hang_up()
-        super().on_connection_close()
+            self.status = 204
 
 
 class LeaseEvents(WorkerHandler):
@@ -167,13 +171,8 @@ class LeaseEvents(WorkerHandler):
         return held
 
 
-class LeaseComplete(WorkerHandler):
+class LeaseComplete(_Claiming):
     """`/worker/leases/{lease}/complete`."""
-
-    async def prepare(self) -> None:
-        """The answer may carry a task, which must not be handed to nobody."""
-        self.ticket = Ticket()
-        await super().prepare()
 
     async def post(self, lease: str) -> None:
         """The task is done; the next one is claimed in the same transaction."""
@@ -188,11 +187,6 @@ class LeaseComplete(WorkerHandler):
         leases = await self.services.dispatcher.grant(complete_and_claim, self.worker, self.ticket)
         self.answer(self.granted(leases))
 
-    def on_connection_close(self) -> None:
-        """The worker hung up."""
-        self.ticket.hang_up()
-        super().on_connection_close()
-
 
 class LeaseFail(WorkerHandler):
     """`/worker/leases/{lease}/fail`."""
@@ -201,7 +195,7 @@ class LeaseFail(WorkerHandler):
         """The task could not be done."""
         failure = self.read(Failure)
         await self.services.database.run(finish.fail, lease, self.worker, failure)
-        self.set_status(204)
+        self.status = 204
 
 
 class LeaseRelease(WorkerHandler):
@@ -211,7 +205,7 @@ class LeaseRelease(WorkerHandler):
         """The worker gives the task back."""
         reason = self.read(Release).reason
         await self.services.database.run(finish.release, lease, self.worker, reason)
-        self.set_status(204)
+        self.status = 204
 
 
 def _register(store: Store, request: SessionRequest, opener: Principal) -> tuple[str, str]:

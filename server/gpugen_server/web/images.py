@@ -100,9 +100,9 @@ class LeaseImage(_Arrivals):
 
     body_seconds = IMAGE_SECONDS
 
-    async def admit(self) -> None:
+    async def expect_body(self) -> None:
         """How large it may be, before anything is read."""
-        await self.expect(self.path_kwargs["lease"], _number(self.path_kwargs["index"]))
+        await self.expect(self.holes["lease"], _number(self.holes["index"]))
         self.max_body = self.largest
 
     async def put(self, lease: str, index: str) -> None:
@@ -149,25 +149,24 @@ class TaskImage(Handler):
     """`/tasks/{id}/images/{index}`."""
 
     role = "user"
-    etag: str | None = None
 
     async def get(self, id: str, index: str) -> None:
         """The PNG, or a smaller one."""
         asked, services = self.query(ImageQuery), self.services
         stored = await services.database.run(accept.find, id, self.principal.owner, _number(index))
-        self.etag = f'"{stored.sha256}-{asked.thumbnail or "full"}"'
-        self.set_header("Cache-Control", _FOR_EVER if stored.final else _FOR_NOW)
-        self.set_header("Etag", self.etag)
-        if self.check_etag_header():
-            self.set_status(304)
+        tag = f'"{stored.sha256}-{asked.thumbnail or "full"}"'
+        known = self.is_known(tag)
+        if not known and await self._redirected(stored.file, asked):
             return
-        if await self._redirected(stored.file, asked):
+        self.headers["Cache-Control"] = _FOR_EVER if stored.final else _FOR_NOW
+        self.headers["ETag"] = tag
+        if known:
+            self.status = 304
             return
         png = await services.at_storage(services.images.read, stored.file)
         if asked.thumbnail:
             png = await services.off_loop(services.decoders.thumbnail, png, asked.thumbnail)
-        self.set_header("Content-Type", "image/png")
-        self.finish(png)
+        self.send(png, "image/png")
 
     async def _redirected(self, file: str, asked: ImageQuery) -> bool:
         """To the bucket, for a few minutes, unless a smaller image or the bytes themselves are asked for."""
@@ -176,15 +175,9 @@ class TaskImage(Handler):
         link = await self.services.at_storage(self.services.images.link, file)
         if link is None:
             return False
-        self.set_header("Cache-Control", "no-store")
-        self.clear_header("Etag")
-        self.etag = None
-        self.redirect(link, status=302)
+        self.status = 302
+        self.headers["Location"] = link
         return True
-
-    def compute_etag(self) -> str | None:
-        """The name of the content."""
-        return self.etag
 
 
 def _number(text: str) -> int:

@@ -17,7 +17,7 @@ class Inputs(Handler):
     body_seconds = IMAGE_SECONDS
     max_body = codec.max_upload(codec.LONGEST, codec.LONGEST)
 
-    async def admit(self) -> None:
+    async def expect_body(self) -> None:
         """Whoever has sent too many need not send another one."""
         await self.services.database.run(inputs.check_room, self.principal.user)
 
@@ -49,5 +49,4 @@ class LeaseInput(WorkerHandler):
         services = self.services
         file = await services.database.run(inputs.file_for, lease, self.worker, id)
         png = await services.at_storage(services.images.read, file)
-        self.set_header("Content-Type", "image/png")
-        self.finish(png)
+        self.send(png, "image/png")

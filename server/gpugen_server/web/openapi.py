@@ -26,7 +26,7 @@ class OpenApi(Handler):
 
     async def get(self) -> None:
         """The whole description."""
-        self.answer(self.settings["describe"]())
+        self.answer(self.services.describe())
 
 
 def describe(routes: Iterable[Route]) -> dict[str, Any]:

@@ -29,9 +29,8 @@ class Reference(Handler):
 
     async def get(self) -> None:
         """What `/openapi.json` says, to be read."""
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Content-Security-Policy", _POLICY)
-        self.finish(self.settings["reference"]())
+        self.headers["Content-Security-Policy"] = _POLICY
+        self.send(self.services.reference().encode(), "text/html; charset=utf-8")
 
 
 def page(document: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpugen_protocol.paths import Path
-from gpugen_server.web.handler import Endpoint
+from gpugen_server.web.endpoint import Endpoint
 
 
 class Page(str):

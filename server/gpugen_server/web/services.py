@@ -24,6 +24,7 @@ from gpugen_server.queue.limits import Limits
 from gpugen_server.settings import Settings
 from gpugen_server.tokens.gate import Gate
 from gpugen_server.tokens.throttle import Throttle
+from gpugen_server.web.counts import Requests
 from gpugen_server.web.dispatch import Dispatcher
 from gpugen_server.web.holds import Holds
 
@@ -69,7 +70,10 @@ class Services:
     sockets: set[Socket] = field(default_factory=set)
     started: float = field(default_factory=time.monotonic)
     last_request: float = field(default_factory=time.monotonic)
+    requests: Requests = field(default_factory=Requests)
     autoscaler_text: Callable[[], str] = str
+    describe: Callable[[], dict[str, Any]] = dict  # the API
+    reference: Callable[[], str] = str  # the same, as a page
     refusing_tasks: bool = False
     _in_flight: int = 0
     _idle: asyncio.Event = field(default_factory=_set_event)

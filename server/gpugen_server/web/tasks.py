@@ -8,6 +8,7 @@ import secrets
 import msgspec
 from msgspec import Struct
 
+from gpugen_protocol import paths
 from gpugen_protocol.errors import FieldError, Forbidden, InvalidRequest
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.task import Task
@@ -55,7 +56,7 @@ class Tasks(Handler):
         task, new = await services.database.run_short(_submit, submission, live_after, services.limits)
         if not new and submission.refusal is None:
             self.services.submits.give_back(self.principal.user)
-        self.set_header("Location", f"{self.request.path}/{task.id}")
+        self.headers["Location"] = paths.TASK(id=task.id)
         self.answer(task, 201 if new else 200)
 
     async def get(self) -> None:
@@ -93,8 +94,7 @@ class OneTask(Handler):
         """Remove a finished task with its images."""
         files = await self.services.database.run(remove.remove, id, self.principal.owner)
         await self.services.drop(files)
-        self.set_status(204)
-        self.finish()
+        self.status = 204
 
 
 class TaskCancel(Handler):

@@ -35,5 +35,4 @@ class OneToken(Handler):
             raise Forbidden("A token that another token has made ends no other.", hint="Use that other one.")
         await self.services.database.run(tokens.revoke, id, self.principal.owner)
         self.services.gate.forget()
-        self.set_status(204)
-        self.finish()
+        self.status = 204

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from types import TracebackType
+from typing import Any
 
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketHandler
@@ -15,8 +17,10 @@ from gpugen_server.events.frame import text_frame
 from gpugen_server.events.outbound import TooSlowError
 from gpugen_server.events.watcher import Watcher
 from gpugen_server.queue import search
-from gpugen_server.web.handler import Endpoint
+from gpugen_server.web import problem
+from gpugen_server.web.endpoint import Endpoint
 from gpugen_server.web.queries import SocketQuery
+from gpugen_server.web.services import Services
 
 EVERYTHING = "*"
 _DEADLINE = 10.0  # seconds for one message to leave this process
@@ -29,6 +33,31 @@ class Updates(Endpoint, WebSocketHandler):
     """`/events`: a websocket that tells what happens to tasks; see SocketCommand and Event."""
 
     role = "user"
+
+    def initialize(self, services: Services) -> None:
+        """Tornado's constructor for our own arguments."""
+        self.services = services
+
+    def set_default_headers(self) -> None:
+        """As of every answer."""
+        self.clear_header("Server")
+        self._set_headers(problem.HEADERS)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Why this does not become a websocket."""
+        found = problem.of(kwargs.get("exc_info", (None, None))[1], status_code)
+        self.set_status(found.status)
+        self._set_headers(problem.headers(found, ["GET"]))
+        self.finish(wire.encode(found))
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """As for every request."""
+        problem.note(value, self.request.path)
 
     async def prepare(self) -> None:
         """Everything is checked before the connection becomes a websocket."""
@@ -142,6 +171,10 @@ class Updates(Endpoint, WebSocketHandler):
                 return
             except GpugenError:
                 continue  # the database is away, which says nothing about the token
+
+    def _set_headers(self, headers: dict[str, str]) -> None:
+        for name, value in headers.items():
+            self.set_header(name, value)
 
     def _check_origin(self) -> None:
         """A browser says where its page comes from: only from here is right. Programs say nothing."""

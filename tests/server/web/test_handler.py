@@ -8,7 +8,7 @@ import requests
 from gpugen_protocol.errors import Problem
 from gpugen_protocol.request import TaskRequest
 from gpugen_server.queue import search
-from gpugen_server.web import reception
+from gpugen_server.web import application
 from gpugen_server.web.handler import Handler
 
 
@@ -174,7 +174,6 @@ def test_the_access_log_knows_method_path_and_user_but_no_query(ask, caplog, wai
 @pytest.mark.parametrize("seen_before", [False, True])
 def test_a_body_that_drips_is_cut_off_and_others_are_served_meanwhile(server, ask, monkeypatch, seen_before):
     monkeypatch.setattr(Handler, "body_seconds", 0.5)
-    monkeypatch.setattr(reception, "BODY_SECONDS", 0.5)
     if seen_before:
         assert ask("GET", "/api/v1/tasks").status_code == 200
     host, port = server.url.removeprefix("http://").split(":")
@@ -182,6 +181,14 @@ def test_a_body_that_drips_is_cut_off_and_others_are_served_meanwhile(server, as
     with socket.create_connection((host, int(port)), timeout=10) as drip:
         drip.sendall(head.encode() + b"Content-Length: 100\r\n\r\n{")
         assert ask("POST", "/api/v1/tasks", json={"prompt": "a cat"}).status_code == 201
+        assert drip.recv(100) == b""
+
+
+def test_a_body_that_drips_at_the_websockets_address_is_cut_off(server, monkeypatch):
+    monkeypatch.setattr(application, "BODY_SECONDS", 0.5)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as drip:
+        drip.sendall(b"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         assert drip.recv(100) == b""
 
 

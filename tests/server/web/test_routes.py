@@ -8,7 +8,8 @@ from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.tokens import LOCAL_USER
 from gpugen_server import tokens
 from gpugen_server.queue import ids
-from gpugen_server.web.handler import Endpoint, Handler
+from gpugen_server.web.endpoint import Endpoint
+from gpugen_server.web.handler import Handler, Missing
 from gpugen_server.web.routes import ROUTES
 
 PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs"}
@@ -58,9 +59,21 @@ def test_a_route_is_open_to_its_own_scope_and_to_nobody_else(ask, the_tokens, me
 
 
 def test_the_running_application_has_the_routes_of_the_table_and_no_other(server):
-    application = server.server._http.request_callback
-    found = [rule.matcher.regex.pattern for rule in application.wildcard_router.rules]
-    assert sorted(found) == sorted(f"{route.path.regex}$" for route in ROUTES)
+    site = server.server._http.request_callback
+    assert site.routes == ROUTES
+    for route in ROUTES:
+        names = HOLES.findall(route.path.template)
+        assert site.find(route.path(**dict.fromkeys(names, "a/ö"))) == (
+            route.handler,
+            dict.fromkeys(names, "a/ö"),
+        )
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/tasks/", "/api/v1/tasks/%ff", "/api/v1/tasks/a/b", "/healthz\n", "", "*"]
+)
+def test_what_is_no_address_of_the_table_is_missing(server, path):
+    assert server.server._http.request_callback.find(path) == (Missing, {})
 
 
 @pytest.fixture
