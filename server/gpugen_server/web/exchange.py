@@ -7,6 +7,7 @@ import http
 import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from http.client import responses
 
 import structlog
 from tornado.http1connection import HTTP1Connection
@@ -114,7 +115,7 @@ class Exchange(HTTPMessageDelegate):
             content = b""
         if self._serving is None:  # the body stays where it is
             headers["Connection"] = "close"
-        start = ResponseStartLine("HTTP/1.1", handler.status, http.HTTPStatus(handler.status).phrase)
+        start = ResponseStartLine("HTTP/1.1", handler.status, responses.get(handler.status, "Unknown"))
         connection.write_headers(start, headers, content)
         connection.finish()
 
