@@ -14,9 +14,11 @@ from gpugen_server.database.engine import Remedy
 from gpugen_server.database.store import Store
 
 BUSY_TIMEOUT = 5.0  # seconds to wait for another process that writes
-# Pages of 4 KiB in the WAL before they are written to their places. Each task changes much the same pages of
-# the indexes as the one before: the more of them share a checkpoint, the fewer are written twice.
-CHECKPOINT = 4000
+# Bytes of a page in a new file (an old one keeps its own). A commit writes whole pages, and rows are short.
+PAGE = 2048
+# Pages in the WAL before they are written to their places. Each task changes much the same pages of the
+# indexes as the one before: the more of them share a checkpoint, the fewer are written twice.
+CHECKPOINT = 8000
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"}
 
 
@@ -42,6 +44,7 @@ class Sqlite:
         self.peewee: Any = peewee.SqliteDatabase(
             str(path),
             pragmas={
+                "page_size": PAGE,
                 "journal_mode": "wal",
                 "synchronous": synchronous,
                 "foreign_keys": 1,

@@ -22,7 +22,7 @@ from tornado.httputil import (
 )
 from tornado.web import Application, RequestHandler
 
-from gpugen_server.web.claims import WorkerHandler
+from gpugen_server.web.claims import LeaseComplete, LeaseEvents, WorkerClaims, WorkerHandler
 from gpugen_server.web.exchange import Exchange
 from gpugen_server.web.handler import BODY_SECONDS, JSON_BYTES, Handler, Missing
 from gpugen_server.web.health import Healthz, Readyz
@@ -37,6 +37,7 @@ from gpugen_server.web.tasks import Tasks
 MAX_COMMAND = 65_536  # bytes of a websocket message from a client
 PING_SECONDS = 20.0
 IDLE_SECONDS = 120.0  # until the head of the next request must be there
+_OFTEN = (LeaseComplete, LeaseEvents, WorkerClaims, Tasks)  # what a busy server is asked for
 log = structlog.get_logger("gpugen_server.access")
 
 
@@ -54,7 +55,7 @@ class Site(HTTPServerConnectionDelegate):
         self._services = services
         self.patience = Patience()
         self.routes = tuple(routes)
-        often_first = sorted(self.routes, key=lambda route: not issubclass(route.handler, WorkerHandler))
+        often_first = sorted(self.routes, key=lambda route: route.handler not in _OFTEN)
         self._patterns = [(re.compile(route.path.regex), route.handler) for route in often_first]
         sockets = [route for route in self.routes if not issubclass(route.handler, Handler)]
         self._sockets = Application(

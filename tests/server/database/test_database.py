@@ -1,5 +1,7 @@
 import asyncio
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -104,6 +106,18 @@ def test_the_event_loop_goes_on_while_the_database_works(database):
         return turns
 
     assert asyncio.run(main()) > 20
+
+
+def test_a_new_file_has_small_pages_and_an_old_one_keeps_its_own(tmp_path):
+    def page(path):
+        database = Database(path)
+        size = database.call(lambda store: store.value("PRAGMA page_size"))
+        database.disconnect()
+        return size
+
+    with closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as old:
+        old.executescript("PRAGMA page_size = 4096; PRAGMA journal_mode = wal; CREATE TABLE t (a)")
+    assert (page(tmp_path / "new.db"), page(tmp_path / "old.db")) == (2048, 4096)
 
 
 def test_full_synchronous_is_the_default(tmp_path):
