@@ -51,7 +51,7 @@ def _single() -> list[Figure]:
     import diffusers
     import torch
 
-    from gpugen_worker.preview import LinearLook, preview_jpeg
+    from gpugen_worker.preview import LinearLook, preview_picture, small_jpeg
     from gpugen_worker.tiny_decoder import TinyDecoder
 
     looks = {
@@ -65,7 +65,7 @@ def _single() -> list[Figure]:
             took = []
             for _ in range(5):
                 since = time.perf_counter()
-                preview_jpeg(latents, look)
+                small_jpeg(preview_picture(latents, look))
                 took.append(1000 * (time.perf_counter() - since))
             figures.append(
                 Figure(f"one preview of {side} px, {name}", median(took), "ms", None, spread(took))

@@ -50,6 +50,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         variant: the weight files' variant, such as `fp16`.
         gated: whether the Hub asks for a login and an accepted licence.
         size_multiple: width and height must be multiples of it, in pixels.
+        native_side: of the square, in pixels, that it always draws: pictures of other sizes are scaled from
+            it. 0: it draws the size that is asked for.
         max_prompt_tokens: what the text encoder reads; the rest of a prompt is cut. 0: not known.
         negative: whether a negative prompt has an effect.
         img2img: whether it can start from an image.
@@ -79,6 +81,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scheduler: SchedulerName
     schedulers: tuple[SchedulerName, ...]
     size_multiple: Annotated[int, Meta(ge=8, multiple_of=8)] = 8
+    native_side: Annotated[int, Meta(ge=0, multiple_of=8)] = 0
     max_prompt_tokens: int = 77
     negative: bool = True
     img2img: bool = True

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gpugen_worker.preview import MAX_BYTES, LinearLook, fit_factors, preview_jpeg
+from gpugen_worker.preview import MAX_BYTES, LinearLook, fit_factors, preview_picture, small_jpeg
 
 
 class LinearAutoencoder:
@@ -37,7 +37,7 @@ def test_the_fit_finds_how_colours_follow_from_latents() -> None:
     picture[:, 0, :, :32], picture[:, 2, :, 32:] = 0.8, 0.6
     latents = (vae.encode(picture).latents - 0.25) * 0.5
     seen = np.array(
-        Image.open(io.BytesIO(preview_jpeg(latents, LinearLook(factors)))).resize(
+        Image.open(io.BytesIO(small_jpeg(preview_picture(latents, LinearLook(factors))))).resize(
             (8, 8), Image.Resampling.BOX
         )
     )
@@ -57,11 +57,11 @@ def test_previews_are_at_most_128_pixels_and_16_kilobytes_even_of_pure_noise(
     height: int, width: int, size: tuple[int, int]
 ) -> None:
     noise = torch.randn(1, 4, height, width) * 14
-    jpeg = preview_jpeg(noise, LinearLook(torch.randn(5, 3)))
+    jpeg = small_jpeg(preview_picture(noise, LinearLook(torch.randn(5, 3))))
     assert len(jpeg) <= MAX_BYTES
     assert Image.open(io.BytesIO(jpeg)).size == size
 
 
 def test_values_that_are_no_numbers_still_give_a_picture() -> None:
-    jpeg = preview_jpeg(torch.full((1, 4, 8, 8), float("nan")), LinearLook(torch.ones(5, 3)))
+    jpeg = small_jpeg(preview_picture(torch.full((1, 4, 8, 8), float("nan")), LinearLook(torch.ones(5, 3))))
     assert Image.open(io.BytesIO(jpeg)).size == (128, 128)

@@ -23,7 +23,7 @@ from gpugen_worker.diffusion import DiffusionGenerator
 from gpugen_worker.hardware import Hardware
 from gpugen_worker.hub import Hub
 from gpugen_worker.looks import find_look
-from gpugen_worker.preview import LinearLook, preview_jpeg
+from gpugen_worker.preview import LinearLook, preview_picture, small_jpeg
 from gpugen_worker.tiny_decoder import TinyDecoder, read_tiny_decoder
 
 CPU = Hardware("cpu", torch.float32, 8 * 2**30)
@@ -62,7 +62,7 @@ def test_a_latent_is_decoded_at_eight_times_its_size_and_a_large_one_smaller(
 ) -> None:
     decoder = read_tiny_decoder(save(tmp_path), 4, "cpu", torch.float32)
     assert decoder(torch.randn(4, *size)).shape == decoded
-    jpeg = preview_jpeg(torch.randn(1, 4, *size), decoder)
+    jpeg = small_jpeg(preview_picture(torch.randn(1, 4, *size), decoder))
     assert max(Image.open(io.BytesIO(jpeg)).size) == 128
 
 

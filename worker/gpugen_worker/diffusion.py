@@ -22,13 +22,14 @@ from PIL import Image
 
 from gpugen_protocol.models import Model
 from gpugen_protocol.request import ResolvedRequest
+from gpugen_worker.canvas import Canvas
 from gpugen_worker.families import call_arguments, unread_text
 from gpugen_worker.generator import NOISE, DrawingFailed, Observer, Start, note_revision
 from gpugen_worker.hardware import Hardware, find_hardware
 from gpugen_worker.hub import Hub
 from gpugen_worker.known_words import Swap
 from gpugen_worker.pipelines import Pipelines, Warm
-from gpugen_worker.preview import preview_jpeg
+from gpugen_worker.preview import preview_picture, small_jpeg
 from gpugen_worker.schedulers import build_scheduler
 
 
@@ -69,9 +70,13 @@ class DiffusionGenerator:
         warm = self._pipelines.get(model, observer)
         request = self._with_known_words(model, warm, request, observer)
         self._warn_of_unread(model, warm, request, observer)
+        canvas = Canvas.of(model, request, start)
+        if canvas.scales:
+            observer.log("warning", _scaled(model.name, canvas))
+        request = canvas.request(request)
         for first in range(0, request.n, self._batch):
             images = range(first, min(first + self._batch, request.n))
-            yield from self._draw_together(Drawing(model, warm, request, observer, images, start))
+            yield from self._draw_together(Drawing(model, warm, request, observer, images, canvas))
 
     def _draw_together(self, drawing: Drawing) -> list[Image.Image]:
         try:
@@ -117,6 +122,15 @@ class DiffusionGenerator:
         return structs.replace(request, prompt=words.plain(prompt), negative_prompt=negative)
 
 
+def _scaled(model: str, canvas: Canvas) -> str:
+    (width, height), (drawn_width, drawn_height) = canvas.asked, canvas.drawn
+    where = ", in the middle of its ground" if width != height else ""
+    return (
+        f"{model} draws at {drawn_width} x {drawn_height}; "
+        f"the picture is scaled to {width} x {height}{where}."
+    )
+
+
 def _swapped(model: str, swap: Swap) -> str:
     return (
         f"{model} does not know “{swap.word}”: it draws the nearest that it knows, “{swap.known}”. "
@@ -125,7 +139,7 @@ def _swapped(model: str, swap: Swap) -> str:
 
 
 class Drawing:
-    """One call of a pipeline: the images with the indices `images` of `request`."""
+    """One call of a pipeline: the images with the indices `images` of `request`, which is for `canvas`."""
 
     def __init__(
         self,
@@ -134,14 +148,14 @@ class Drawing:
         request: ResolvedRequest,
         observer: Observer,
         images: range,
-        start: Start = NOISE,
+        canvas: Canvas,
     ) -> None:
         self.model = model
         self.request = request
         self.observer = observer
         self._warm = warm
         self._images = images
-        self._start = start
+        self._canvas = canvas
         self._seconds_per_step = 0.0
         self._since = 0.0
 
@@ -154,11 +168,11 @@ class Drawing:
         """
         self.observer.check()
         self.observer.phase("drawing", self._title("Drawing") or "Drawing", image=self._images[0])
-        pipeline = self._warm.pipeline_for(self._start)
+        pipeline = self._warm.pipeline_for(self._canvas.start)
         pipeline.scheduler = build_scheduler(self.request.scheduler, self._warm.scheduler)
         self._since = time.perf_counter()
         output = pipeline(
-            **call_arguments(self.model, self.request, self._start),
+            **call_arguments(self.model, self.request, self._canvas.start),
             num_images_per_prompt=len(self._images),
             generator=[torch.Generator("cpu").manual_seed(self.request.seeds[k]) for k in self._images],
             callback_on_step_end=self._on_step,
@@ -212,7 +226,8 @@ class Drawing:
                 )
             if latents.ndim == 5:  # of a video: its only frame
                 latents = latents[:, :, 0]
-            jpeg = preview_jpeg(latents, self._warm.look)
+            picture = preview_picture(latents, self._warm.look)
+            jpeg = small_jpeg(self._canvas.preview(picture))
         except (RuntimeError, ValueError, TypeError, AttributeError):
             return
         self.observer.preview(self._images[0], step, jpeg, time.perf_counter() - since)
@@ -221,7 +236,7 @@ class Drawing:
         bytes_ = (np.nan_to_num(pixels) * 255).round().astype("uint8")
         if not np.isfinite(pixels).all() or not bytes_.any():
             raise self._no_picture(pixels, output)
-        return note_revision(Image.fromarray(bytes_), self._warm.revision)
+        return note_revision(self._canvas.picture(Image.fromarray(bytes_)), self._warm.revision)
 
     def _no_picture(self, pixels: np.ndarray, output: Any) -> DrawingFailed:
         if any(getattr(output, "nsfw_content_detected", None) or ()):

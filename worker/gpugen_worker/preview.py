@@ -55,8 +55,8 @@ def fit_factors(pipeline: Any) -> Factors | None:
     return fit if bool(fit.isfinite().all()) else None
 
 
-def preview_jpeg(latents: torch.Tensor, look: Look) -> bytes:
-    """The first of `latents` (batch, channels, height, width) as a JPEG of at most 16 KB."""
+def preview_picture(latents: torch.Tensor, look: Look) -> Image.Image:
+    """The first of `latents` (batch, channels, height, width), its longer side 128 pixels."""
     latent = latents[0].detach()
     latent = latent / (latent.std() / 2).clamp(min=1.0)  # some schedulers start from much larger noise
     colours = look(latent).movedim(0, -1)
@@ -64,10 +64,11 @@ def preview_jpeg(latents: torch.Tensor, look: Look) -> bytes:
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return _small_jpeg(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
 
 
-def _small_jpeg(picture: Image.Image) -> bytes:
+def small_jpeg(picture: Image.Image) -> bytes:
+    """`picture` as a JPEG of at most 16 KB."""
     for quality in (80, 60, 40, 20):
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=quality)

@@ -55,7 +55,7 @@ def _print_one(model: Model) -> None:
         "what it is": model.title,
         "from": model.source,
         "licence": f"{model.licence} {model.licence_url}".strip(),
-        "size": f"{model.width}x{model.height} by default, multiples of {model.size_multiple}",
+        "size": _sizes(model),
         "steps": model.steps,
         "guidance": f"{model.guidance:g}",
         "schedulers": ", ".join((f"{model.scheduler} (default)", *_others(model))),
@@ -68,6 +68,12 @@ def _print_one(model: Model) -> None:
     for fact, value in facts.items():
         if value != "":
             click.echo(f"{fact:<11} {clean(str(value))}")
+
+
+def _sizes(model: Model) -> str:
+    text = f"{model.width}x{model.height} by default, multiples of {model.size_multiple}"
+    side = model.native_side
+    return f"{text}; drawn at {side}x{side} and scaled to others" if side else text
 
 
 def _others(model: Model) -> list[str]:
