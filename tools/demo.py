@@ -12,22 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from gpugen.result import Result
-from gpugen_client import runtime
+from gpugen_client import private_server
 from gpugen_client.access import connect
 from gpugen_client.tasks import Tasks
-from gpugen_protocol import places
 from gpugen_protocol.errors import GpugenError
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "quickstart.ipynb"
 DEMO = ROOT / "demo"
+NEXT = f"""to go on in this terminal
+    . {Path(sys.executable).with_name("activate")}    # gives you `gpugen`
+    gpugen generate "a slice of pizza" --seed 7 -o pizza.png
+what the demo has drawn is in a data directory of its own
+    export GPUGEN_DATA_DIR={DEMO / "data"}
+    gpugen queue --all
+    gpugen lab {DEMO / NOTEBOOK.name}"""
 CELL_SECONDS = 600  # the first cell starts a server and a worker and loads torch, maybe on a slow disk
-END_SECONDS = 15.0  # a server ends within 10
 
 
 def main(arguments: list[str]) -> int:
@@ -43,12 +47,15 @@ def demo() -> int:
     prepare(environ)
     os.environ.clear()
     os.environ.update(environ)  # nbclient hands it on to the kernel
+    print(f"==> running {NOTEBOOK.relative_to(ROOT)}", flush=True)
+    began = time.monotonic()
     try:
         failed = execute(NOTEBOOK, DEMO / NOTEBOOK.name)
+        seconds = time.monotonic() - began
         images = save_images(environ, DEMO / "images")
     finally:
         stop_server(environ)
-    return report(images, failed)
+    return report(images, failed, seconds)
 
 
 def lab() -> int:
@@ -128,21 +135,14 @@ def save_images(environ: Mapping[str, str], folder: Path) -> list[Path]:
 def stop_server(environ: Mapping[str, str]) -> None:
     """End the private server of `environ`, and with it its worker; none is fine."""
     try:
-        known = runtime.look(places.runtime_file(places.data_dir(environ)))
-        if known is None:
-            return
-        process = psutil.Process(known.pid)
-        process.terminate()
-        process.wait(END_SECONDS)
-    except psutil.NoSuchProcess:
-        return
-    except (GpugenError, psutil.Error) as error:
+        private_server.stop(environ)
+    except GpugenError as error:
         print(f"The server of the demo could not be ended: {error}", file=sys.stderr)
 
 
-def report(images: list[Path], failed: str) -> int:
-    """Say where things are; gives the exit code."""
-    print("\nexecuted notebook")
+def report(images: list[Path], failed: str, seconds: float) -> int:
+    """Say where things are, and how to go on; gives the exit code."""
+    print(f"\nexecuted notebook, in {seconds:.0f} s")
     print(f"    {DEMO / NOTEBOOK.name}")
     print("images")
     for path in images:
@@ -151,12 +151,10 @@ def report(images: list[Path], failed: str) -> int:
         print(f"\nA cell failed:\n{failed}", file=sys.stderr)
     elif not images:
         print("\nNo cell failed, but there is no image either.", file=sys.stderr)
+    else:
+        print(NEXT)
     return 1 if failed or not images else 0
 
 
 if __name__ == "__main__":
-    began = time.monotonic()
-    print(f"==> running {NOTEBOOK.relative_to(ROOT)}", flush=True)
-    code = main(sys.argv[1:])
-    print(f"\n{time.monotonic() - began:.0f} s" if code == 0 else "", flush=True)
-    raise SystemExit(code)
+    raise SystemExit(main(sys.argv[1:]))

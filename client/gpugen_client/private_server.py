@@ -65,6 +65,23 @@ def find_or_start(environ: Mapping[str, str]) -> RuntimeFile:
         return _start(data, environ)
 
 
+def stop(environ: Mapping[str, str]) -> RuntimeFile | None:
+    """End the running private server, of whatever version. Its tasks go on when the next one runs.
+
+    Gives the server that has ended; None if there was none.
+
+    Raises:
+        LocalServerFailed: it does not answer, or does not end.
+    """
+    known = runtime.look(places.runtime_file(places.data_dir(environ)))
+    if known is not None and not _ended(known):
+        raise LocalServerFailed(
+            f"Your private server (process {known.pid}) does not end.",
+            hint=f"Try again, or end it with `kill -9 {known.pid}`.",
+        )
+    return known
+
+
 def _starting(data: Path) -> AcquireReturnProxy[FileLock]:
     """Hold the lock that only one starter at a time holds, until the block is left."""
     try:
@@ -85,16 +102,21 @@ def _starting(data: Path) -> AcquireReturnProxy[FileLock]:
 
 def _end_other(known: RuntimeFile) -> None:
     """End a server of another version, if nobody needs it."""
-    if not _idle(known):
+    if not _idle(known) or not _ended(known):
         raise _mismatch(known)
+
+
+def _ended(known: RuntimeFile) -> bool:
+    """Whether the server has ended, now that it is asked to."""
     try:
         process = psutil.Process(known.pid)
         process.send_signal(signal.SIGTERM)
         process.wait(END_SECONDS)
     except psutil.NoSuchProcess:
-        pass
+        return True
     except psutil.Error:
-        raise _mismatch(known) from None
+        return False
+    return True
 
 
 def _idle(known: RuntimeFile) -> bool:

@@ -19,7 +19,7 @@ from tests.server.programs import environment
 from gpugen_client import address, private_server, runtime
 from gpugen_client.access import PrivateConnection, connect
 from gpugen_client.connection import Connection
-from gpugen_client.private_server import find, find_or_start
+from gpugen_client.private_server import find, find_or_start, stop
 from gpugen_client.tasks import Tasks
 from gpugen_protocol import __version__, places
 from gpugen_protocol.errors import LocalServerFailed, Misconfigured, ServerUnreachable, VersionMismatch
@@ -250,3 +250,49 @@ def test_a_log_that_cannot_be_written_is_one_sentence(environ):
     (places.data_dir(environ) / "logs" / "server.log").mkdir(parents=True)
     with pytest.raises(LocalServerFailed, match=r"server\.log"):
         find_or_start(environ)
+
+
+def test_it_is_stopped_with_its_worker_and_the_task_goes_on_with_the_next_one(environ):
+    first = find_or_start({**environ, "GPUGEN_FAKE_STEP_SECONDS": "30"})
+    tasks = Tasks(Connection(first.url, first.token))
+    task = tasks.submit(TaskRequest(prompt="a cat")).id
+    until(lambda: tasks.get(task).state == "running", 120)
+    worker = psutil.Process(first.pid).children(recursive=True)
+    assert stop(environ) == first
+    assert not runtime.process_lives(first.pid)
+    psutil.wait_procs(worker, timeout=20)
+    assert not [process for process in worker if runtime.process_lives(process.pid)]
+    tasks = Tasks(PrivateConnection(environ, start=True))
+    until(lambda: tasks.get(task).finished, 120)
+    assert tasks.get(task).state == "succeeded"
+
+
+def test_stopping_where_none_runs_starts_and_makes_nothing(environ):
+    assert stop(environ) is None
+    assert not places.data_dir(environ).exists()
+
+
+def test_one_of_another_version_is_stopped_too(environ, monkeypatch):
+    first = find_or_start(environ)
+    monkeypatch.setattr(private_server.runtime, "is_ours", lambda known: False)
+    assert stop(environ) == first
+    assert not runtime.process_lives(first.pid)
+
+
+def test_one_that_does_not_end_is_named(environ, monkeypatch):
+    started = find_or_start(environ)
+    monkeypatch.setattr(private_server, "END_SECONDS", 0.3)
+    look = runtime.look
+
+    def look_and_hang(path):
+        known = look(path)
+        os.kill(started.pid, signal.SIGSTOP)
+        return known
+
+    monkeypatch.setattr(private_server.runtime, "look", look_and_hang)
+    try:
+        with pytest.raises(LocalServerFailed, match=rf"process {started.pid}\) does not end"):
+            stop(environ)
+    finally:
+        os.kill(started.pid, signal.SIGCONT)
+    until(lambda: not runtime.process_lives(started.pid))  # it was asked to

@@ -24,6 +24,7 @@ SHORT_HELP = {
     "images": "Fetch the images of a task.",
     "models": "The models that can be asked for.",
     "workers": "The workers, and what they do.",
+    "stop": "End your private server.",
     "serve": "Run a server.",
     "worker": "Run a worker for a server.",
     "token": "Make, list and revoke the tokens of a server.",
