@@ -50,7 +50,7 @@ class SweepStatus:
     @property
     def settings(self) -> str:
         """What all have in common, and what is tried."""
-        tried = " × ".join(f"{len(axis.values)} {axis.key}" for axis in self._axes)
+        tried = " × ".join(_count(axis) for axis in self._axes)
         return f"{in_common([member.task.request for member in self.members])} · {tried}"
 
     @property
@@ -139,6 +139,11 @@ class SweepStatus:
         """The task that is being drawn, else the first that waits."""
         left = [member for member in self.members if not member.finished]
         return max(left, key=lambda member: member.stage) if left else None
+
+
+def _count(axis: Axis) -> str:
+    """`3 values of steps`: `3 steps` would be a number of steps."""
+    return f"{len(axis.values)} value{'s' if len(axis.values) != 1 else ''} of {axis.key}"
 
 
 def caption(key: str, value: object) -> str:

@@ -134,10 +134,11 @@ class Registry:
         """
         model = self.models.get(name or self.default)
         if model is None:
-            near = difflib.get_close_matches(str(name), self.models, n=3, cutoff=0.5) or sorted(self.models)
+            near = difflib.get_close_matches(str(name), self.models, n=3, cutoff=0.5)
+            guess = f"Did you mean {' or '.join(near)}? " if near else ""
             raise UnknownModel(
                 f"There is no model {name!r}.",
-                hint=f"Did you mean {' or '.join(near[:3])}? `gpugen models` lists them all.",
+                hint=f"{guess}`gpugen models` lists them all.",
                 errors=(FieldError("model", "is not in the registry"),),
             )
         return model

@@ -85,6 +85,7 @@ _WORDS = (
     (re.compile(r"Expected `array` of length <= (\d+)"), r"must have at most \1 entries"),
     (re.compile(r"Object contains unknown field .*"), "is not a known field"),
     (re.compile(r"Object missing required field .*"), "is needed"),
+    (re.compile(r"Invalid enum value (.+)"), r"there is no \1"),
     (re.compile(r"Expected `([^`]+)`, got `([^`]+)`"), r"must be \1, not \2"),
 )
 

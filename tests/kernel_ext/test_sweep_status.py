@@ -34,7 +34,7 @@ def test_it_says_what_all_have_in_common_and_what_is_tried(status: SweepStatus) 
     assert status.title == "a cat"
     assert "20 steps" in status.settings
     assert "guidance 3" not in status.settings
-    assert status.settings.endswith("2 guidance")
+    assert status.settings.endswith("2 values of guidance")
     assert [tile.lines for tile in status.board.tiles] == [("guidance 3",), ("guidance 5",)]
 
 

@@ -35,6 +35,12 @@ def test_an_unknown_model_names_its_neighbours():
     assert "sdxl" in refused.value.hint
 
 
+def test_a_model_that_is_like_none_is_answered_without_a_guess():
+    with pytest.raises(UnknownModel) as refused:
+        resolve(model="nosuch")
+    assert refused.value.hint == "`gpugen models` lists them all."
+
+
 def test_a_size_that_the_model_cannot_draw_comes_with_two_that_it_can():
     with pytest.raises(InvalidRequest, match="multiples of 16") as refused:
         resolve(width=72)

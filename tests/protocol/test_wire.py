@@ -14,6 +14,7 @@ from gpugen_protocol.request import TaskRequest
         ('{"prompt": "a", "width": 65}', "width: must be a multiple of 8."),
         ('{"prompt": "a", "steps": 151}', "steps: must be <= 150."),
         ('{"prompt": "a", "n": "two"}', "n: must be int, not str."),
+        ('{"prompt": "a", "scheduler": "foo"}', "scheduler: there is no 'foo'."),
         ('{"prompt": "a", "x": 1}', "x: is not a known field."),
         ("[]", "Must be object, not array."),
     ],

@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from gpugen.client import Client, Task
 
 
+def _whole(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> str:
+    """The one argument that is the prompt; several are a prompt whose quotes were forgotten."""
+    if len(words) > 1:
+        raise click.UsageError(f'Put the prompt in quotes: gpugen generate "{" ".join(words)}"')
+    return words[0]
+
+
 @click.command()
-@click.argument("prompt")
+@click.argument("prompt", nargs=-1, required=True, metavar="PROMPT", callback=_whole)
 @click.option("-m", "--model", metavar="MODEL", help="One of `gpugen models`.")
 @click.option("-n", type=int, metavar="N", help="How many images (1 to 16).")
 @click.option(

@@ -32,7 +32,11 @@ def find_task(client: Client, name: str) -> Task:
         return client.task(name)
     found = [identity for identity in _recent(client) if identity.startswith(name)]
     if not found:
-        raise NotFound(f"There is no task {name!r}.", hint="`gpugen queue --all` lists your tasks.")
+        raise NotFound(
+            f"There is no task {name!r}.",
+            hint=f"`gpugen queue --all` lists your tasks at {client.connection.url};"
+            " another GPUGEN_DATA_DIR or GPUGEN_URL has others.",
+        )
     if len(found) > 1:
         raise InvalidRequest(
             f"{len(found)} tasks start with {name!r}.",

@@ -114,6 +114,7 @@ def retry(task_id: str, as_json: bool) -> None:
         print_json(record)
     else:
         click.echo(record.id)
+        click.echo(f"Submitted. `gpugen images {record.id}` fetches the images when they are done.", err=True)
 
 
 @click.command()

@@ -15,6 +15,7 @@ def workers(as_json: bool) -> None:
 
     with session() as client:
         answer = client.api.workers()
+        url = client.connection.url
     if as_json:
         print_json(answer)
         return
@@ -31,3 +32,10 @@ def workers(as_json: bool) -> None:
     )
     if answer.autoscaler_text:
         click.echo(clean(answer.autoscaler_text), err=True)
+    if not rows and answer.autoscaler == "none":
+        click.echo(
+            "Make a token on the server: `gpugen token create --scope worker > worker.token`", err=True
+        )
+        click.echo(
+            f"and start a worker with it: `gpugen worker --url {url} --token-file worker.token`", err=True
+        )

@@ -239,3 +239,9 @@ def test_a_reader_that_goes_away_is_no_traceback(gpugen: Shell) -> None:
     )
     assert done.stdout.startswith("NAME")
     assert done.stderr == ""
+
+
+def test_a_prompt_without_quotes_is_answered_with_quotes(gpugen: Shell) -> None:
+    done = gpugen("generate", "a", "red", "car", "--seed", "7")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'gpugen generate "a red car"' in done.stderr

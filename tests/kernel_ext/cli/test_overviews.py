@@ -59,10 +59,11 @@ def test_workers_are_listed_with_what_they_do(gpugen: Shell, drawing_worker: Dra
     assert json.loads(gpugen("workers", "--json").stdout)["workers"][0]["state"] == "idle"
 
 
-def test_without_a_worker_the_list_says_so(gpugen: Shell) -> None:
+def test_without_a_worker_the_list_says_so_and_how_to_start_one(gpugen: Shell) -> None:
     done = gpugen("workers")
     assert (done.returncode, done.stdout) == (0, "")
     assert "no worker" in done.stderr
+    assert f"gpugen worker --url {gpugen.environ['GPUGEN_URL']} --token-file" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["status", "queue", "models", "workers"])

@@ -105,6 +105,7 @@ def test_a_task_that_does_not_exist_is_exit_code_2(gpugen: Shell, command: str) 
     done = gpugen(command, "nope")
     assert (done.returncode, done.stdout) == (2, "")
     assert "There is no task 'nope'." in done.stderr
+    assert f"your tasks at {gpugen.environ['GPUGEN_URL']}; another GPUGEN_DATA_DIR" in done.stderr
 
 
 def test_retry_submits_the_same_request_as_a_new_task(gpugen: Shell, client: Client) -> None:

@@ -250,7 +250,9 @@ def test_a_grid_becomes_one_labelled_sheet_and_a_result_with_its_values(
     sheet = Image.open(io.BytesIO(base64.b64decode(png)))
     assert sheet.size == (3 * 64 + 2 * 8, 2 * (64 + 30) + 8)
     text = run.data(0, "text/plain")[0]
-    assert all(part in text for part in ("a cat", "64×64", "2 steps × 3 guidance", "6 images")), text
+    assert all(
+        part in text for part in ("a cat", "64×64", "2 values of steps × 3 values of guidance", "6 images")
+    ), text
     assert "6 {'steps': 1, 'guidance': 5.0} [7, 7, 7, 7, 7, 7] 6" in run.text(1)
     tasks = server.tasks().list().tasks
     assert len({task.group for task in tasks}) == 1
@@ -433,5 +435,5 @@ def test_a_grid_of_another_kernel_is_shown_again_with_its_values(
         Image.open(io.BytesIO(base64.b64decode(each.data(0, "image/png")[0]))).size for each in (first, run)
     ]
     assert sizes[0] == sizes[1]
-    assert "2 steps × 2 guidance" in run.text(0)
+    assert "2 values of steps × 2 values of guidance" in run.text(0)
     assert "is for one task" in run.text(2)
