@@ -59,7 +59,8 @@ def _cold(client: Client) -> dict[str, float]:
         elif isinstance(event, ProgressEvent) and event.step:
             times["first step"] = time.perf_counter() - start
             break
-    task.cancel_and_wait(30)
+    task.cancel()
+    task.settle(30)
     return times
 
 

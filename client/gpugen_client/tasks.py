@@ -22,10 +22,13 @@ class Tasks:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def submit(self, request: TaskRequest) -> Task:
-        """Put `request` in the queue. A retry after a lost answer does not make a second task."""
+    def submit(self, request: TaskRequest, key: str | None = None) -> Task:
+        """Put `request` in the queue. A retry after a lost answer does not make a second task.
+
+        Nor does another call with the same `key`, up to 255 visible ASCII characters; None is a new one.
+        """
         return self.connection.call(
-            "POST", paths.TASKS(), Task, body=request, headers={"Idempotency-Key": uuid.uuid4().hex}
+            "POST", paths.TASKS(), Task, body=request, headers={"Idempotency-Key": key or uuid.uuid4().hex}
         )
 
     def get(self, task: str) -> Task:

@@ -34,7 +34,7 @@ class Card(SilentCard):
         super().__init__()
         self._cancel = cancel
         self._drawn_at = 0.0
-        self._closed = False
+        self._alive = False  # until it is built: an interrupt may come before
         self._shown: dict[int, bytes] = {}
 
     def open(self, status: Shown, *, waits: bool) -> None:
@@ -47,7 +47,7 @@ class Card(SilentCard):
 
     def draw(self, status: Shown) -> None:
         """Set what changed, if the last time was long enough ago; a finished image is shown at once."""
-        if self._closed:
+        if not self._alive:
             return
         self._draw_frames(status, final=True)
         now = time.monotonic()
@@ -70,8 +70,8 @@ class Card(SilentCard):
             self._close()
 
     def _close(self) -> None:
-        if not self._closed:
-            self._closed = True
+        if self._alive:
+            self._alive = False
             for index in self._shown:
                 self._frames[index].value = ""  # or who saves the states of widgets would save previews
             for widget in (*_family(self._pictures), *_family(self._card)):
@@ -95,6 +95,7 @@ class Card(SilentCard):
         foot = w.HBox([self._button, self._note], **_class("foot"))
         head = w.HTML(markup.style() + markup.head(status))
         self._card = w.VBox([head, self._state, self._bar, foot, self._spoken], **_class("card"))
+        self._alive = True
 
     def _free_button(self) -> None:
         """Let a click be handled while the cell runs.

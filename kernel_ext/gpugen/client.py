@@ -13,6 +13,7 @@ from typing import Any, get_args
 import msgspec
 
 from gpugen.result import Result
+from gpugen.sending import Sending
 from gpugen_client.connection import Connection
 from gpugen_client.tasks import Tasks
 from gpugen_client.updates import Updates
@@ -34,7 +35,6 @@ from gpugen_protocol.worker import Worker
 _IMAGES = ("init_image", "mask_image")
 _LATER = "0" * 26  # stands for the id of an image that is sent once all else is checked
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}")
-_CANCEL_PATIENCE = 5.0  # seconds an interrupted `generate` waits for the task to stop
 
 
 class Client:
@@ -72,20 +72,20 @@ class Client:
             TaskFailed, TaskCanceled: no images, or not all of them.
             KeyboardInterrupt: after the task was canceled on the server.
         """
-        task = self.submit(prompt, **request)
-        try:
-            return task.wait()
-        except KeyboardInterrupt:
-            task.cancel_and_wait(_CANCEL_PATIENCE)
-            raise
+        with Sending() as sending:
+            return self._put(sending, prompt, request).wait()
 
     def submit(self, prompt: str, **request: Any) -> Task:
         """Put `prompt` in the queue and go on; arguments and errors as for `generate`."""
+        with Sending() as sending:
+            return self._put(sending, prompt, request)
+
+    def _put(self, sending: Sending, prompt: str, request: dict[str, Any]) -> Task:
         images = {name: request[name] for name in _IMAGES if request.get(name) is not None}
         fits = build_request(
             prompt, **{**request, **dict.fromkeys(images, _LATER)}
         )  # before anything is sent
-        return self.send(self.with_images(fits, **images))
+        return sending.send(self, self.with_images(fits, **images))
 
     def with_images(self, request: TaskRequest, **images: Any) -> TaskRequest:
         """`request` with the ids of its `init_image` and `mask_image`, which are sent to the server.
@@ -104,9 +104,9 @@ class Client:
             return image
         return self.api.add_input(image_bytes(image)).id
 
-    def send(self, request: TaskRequest) -> Task:
-        """Submit a request that is already checked (see `build_request`)."""
-        return Task(self, self.api.submit(request))
+    def send(self, request: TaskRequest, key: str | None = None) -> Task:
+        """Submit a request that is already checked (see `build_request`), once for each `key`."""
+        return Task(self, self.api.submit(request, key))
 
     def task(self, task_id: str) -> Task:
         """The task of that id, submitted by whomever of this user's programs.
@@ -198,10 +198,9 @@ class Task:
         self.record = self._client.api.cancel(self.id)
         return self.record
 
-    def cancel_and_wait(self, timeout: float) -> None:
-        """Cancel and give the worker up to `timeout` seconds to stop; a server that is gone is no error."""
+    def settle(self, timeout: float) -> None:
+        """Give a canceled task up to `timeout` seconds to stop; if it does not, `record` says so."""
         with contextlib.suppress(GpugenError, TimeoutError):
-            self.cancel()
             if not self.record.finished:
                 self._await_end(timeout)
                 self.refresh()

@@ -13,14 +13,14 @@ class Followed(Protocol):
     def id(self) -> str:
         """The name it is waited for by."""
 
-    def open(self, *, waits: bool) -> None:
-        """Show it; in the thread of the cell."""
+    def open(self) -> None:
+        """Show it and go on; in the thread of the cell."""
 
     def pump(self, until: Callable[[], bool] = ...) -> bool:
         """Take events and show them until it is finished (True) or `until` says so."""
 
     def follow(self) -> object:
-        """Show it to its end."""
+        """Show it from here to its end."""
 
     def conclude(self) -> object:
         """Replace the view by what stays."""

@@ -13,10 +13,12 @@ from gpugen.client import Client, Task
 from gpugen.grid import Axis, Values
 from gpugen.options import EmbedKind
 from gpugen.plain_card import NoView
+from gpugen.sending import Sending
 from gpugen.submission import Submission
 from gpugen.sweep import Sweep, new_group
 from gpugen.sweep_status import SweepStatus
 from gpugen.view import View
+from gpugen_protocol.errors import GpugenError
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.task import Task as Record
 
@@ -42,7 +44,12 @@ def confirm(asked: Arguments, above: int) -> None:
 
 
 def submit(
-    client: Client, asked: Arguments, requests: Sequence[TaskRequest], view: View, cancel: threading.Event
+    client: Client,
+    asked: Arguments,
+    requests: Sequence[TaskRequest],
+    view: View,
+    cancel: threading.Event,
+    sending: Sending,
 ) -> Sweep:
     """Put all `requests` in the queue, as one group.
 
@@ -53,8 +60,8 @@ def submit(
     tasks: list[Task] = []
     try:
         for request in requests:
-            tasks.append(client.send(msgspec.structs.replace(request, group=group)))
-    except BaseException:
+            tasks.append(sending.send(client, msgspec.structs.replace(request, group=group)))
+    except GpugenError:
         if tasks:
             client.api.cancel_group(group)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from gpugen.arguments import HelpRequest
 from gpugen.defaults import Defaults
 from gpugen.known_models import KnownModels
 from gpugen.options import build_parser
+from gpugen.sending import Sending
 from gpugen_protocol.errors import GpugenError
 
 if TYPE_CHECKING:
@@ -34,12 +36,15 @@ class GpuGenMagics(Defaults):
     @no_var_expand  # type: ignore[untyped-decorator]
     def gpugen(self, line: str, cell: str | None = None) -> None:
         """Replaced by the options below, which `%%gpugen?` then shows."""
+        sending = Sending()
         try:
-            self._run(line, cell)
+            self._run(line, cell, sending)
         except GpugenError as error:
             if not self.short_errors:
                 self._tell_all(error)
             raise
+        except KeyboardInterrupt as interrupt:
+            raise _end(interrupt, sending) from None
 
     gpugen.__doc__ = build_parser().format_help()
 
@@ -57,22 +62,22 @@ class GpuGenMagics(Defaults):
             self._opened = Session(self.shell, self, self._models)
         return self._opened
 
-    def _run(self, line: str, cell: str | None) -> None:
+    def _run(self, line: str, cell: str | None, sending: Sending) -> None:
         command = commands.match(line) if cell is None else None
         if command is None:
-            self._draw(line, cell)
+            self._draw(line, cell, sending)
         elif command.name == "help":
             _print_help()
         else:
-            self._session.run(command)
+            self._session.run(command, sending)
 
-    def _draw(self, line: str, cell: str | None) -> None:
+    def _draw(self, line: str, cell: str | None, sending: Sending) -> None:
         try:
             asked = arguments.parse(line, cell, self.options(), self.shell.user_ns)
         except HelpRequest:
             _print_help()
         else:
-            self._session.generate(asked)
+            self._session.generate(asked, sending)
 
     def _tell_all(self, error: GpugenError) -> None:
         """Let IPython show the traceback that the error would otherwise replace by its one line."""
@@ -82,6 +87,17 @@ class GpuGenMagics(Defaults):
             return list(shown)
 
         vars(error)["_render_traceback_"] = whole
+
+
+def _end(interrupt: KeyboardInterrupt, sending: Sending) -> KeyboardInterrupt:
+    """How a cell ends that was interrupted: before its task was followed, it is taken back here."""
+    from gpugen.ending import Cancelled
+
+    if isinstance(interrupt, Cancelled):
+        return interrupt
+    with contextlib.suppress(KeyboardInterrupt):  # a second one leaves at once
+        sending.take_back()
+    return Cancelled(sending.farewell("%gpugen"))
 
 
 def _print_help() -> None:

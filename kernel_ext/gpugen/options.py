@@ -35,7 +35,7 @@ examples:
   %gpugen --grid 'prompt=["a cat", "a dog"]'
   %gpugen --init bike --strength 0.5 a blue bicycle
 
-tasks (without ID: this notebook's latest):
+tasks (without ID: this kernel's latest):
   %gpugen wait [ID]      follow a task to its end (without ID all that were sent off with --no-wait)
   %gpugen attach [ID]    show it again, live, and go on with the notebook
   %gpugen show [ID]      the images of a task

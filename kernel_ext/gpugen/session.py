@@ -17,6 +17,7 @@ from gpugen.commands import Command
 from gpugen.defaults import Defaults
 from gpugen.known_models import KnownModels
 from gpugen.options import EmbedKind, ProgressKind
+from gpugen.sending import Sending
 from gpugen.subcommands import Subcommands
 from gpugen.submission import Submission
 from gpugen.sweep import Sweep
@@ -41,12 +42,12 @@ class Session:
         self._client: Client | None = None
         self._subcommands = Subcommands(self._connected, self._attach, self._reopen)
 
-    def run(self, command: Command) -> None:
+    def run(self, command: Command, sending: Sending) -> None:
         """Do a sub-command; raises as `Subcommands.run`."""
         if command.name == "connect":
             self.connect(command.about, command.extra)
         else:
-            self._subcommands.run(command)
+            self._subcommands.run(command, sending)
 
     def close(self) -> None:
         """Stop what runs in the background; tasks go on, on the server."""
@@ -54,8 +55,8 @@ class Session:
         if self._client is not None:
             self._client.close()
 
-    def generate(self, asked: Arguments) -> None:
-        """Submit what a cell asks for and show it.
+    def generate(self, asked: Arguments, sending: Sending) -> None:
+        """Submit what a cell asks for, by `sending`, and show it.
 
         Raises:
             UsageError: what was asked for cannot be had, no matter which side noticed.
@@ -68,18 +69,18 @@ class Session:
         try:
             requests = self._with_images(asked)
             if asked.axes:
-                return self._show(asked, self._sweep(asked, requests))
-            task = client.send(requests[0])
+                return self._show(asked, self._sweep(asked, requests, sending))
+            task = sending.send(client, requests[0])
         except InvalidRequest as error:  # what the user wrote, so no matter which side noticed
             raise UsageError(str(error)) from None
         self._subcommands.note(task.id)
         return self._show(asked, self._submission(task, asked.progress, asked.embed))
 
     def _show(self, asked: Arguments, followed: Submission | Sweep) -> None:
-        followed.open(waits=asked.wait)
         if asked.wait:
             kept: Any = followed.follow()
         else:
+            followed.open()
             kept = followed.task if isinstance(followed, Submission) else followed.tasks
             self._subcommands.send_off(followed)
         if asked.out is not None:
@@ -98,10 +99,10 @@ class Session:
         ids = {field: getattr(first, field) for field in images}
         return [msgspec.structs.replace(request, **ids) for request in requests]
 
-    def _sweep(self, asked: Arguments, requests: list[TaskRequest]) -> Sweep:
+    def _sweep(self, asked: Arguments, requests: list[TaskRequest], sending: Sending) -> Sweep:
         cancel = threading.Event()
         view = view_for(asked.progress, kernel=hasattr(self._shell, "kernel"), cancel=cancel.set)
-        return grids.submit(self._connected(), asked, requests, view, cancel)
+        return grids.submit(self._connected(), asked, requests, view, cancel, sending)
 
     def _attach(self, task: Task, silent: bool) -> Submission:
         return self._submission(task, "none" if silent else self._defaults.progress, self._defaults.embed)
@@ -133,9 +134,16 @@ class Session:
         print(f"This notebook uses the gpugen server at {self._connected().connection.url}")  # noqa: T201
 
 
+def _asked_token(url: str) -> str:
+    try:
+        return getpass.getpass(f"Token for {url}: ").strip()
+    except (NotImplementedError, EOFError, OSError, RuntimeError):
+        raise UsageError(f"No token can be asked for here: %gpugen connect {url} TOKEN_FILE.") from None
+
+
 def _token(url: str, file: str | None) -> str:
     if file is None:
-        return getpass.getpass(f"Token for {url}: ").strip()
+        return _asked_token(url)
     try:
         return Path(file).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -14,6 +14,7 @@ from gpugen.client import Client, Task
 from gpugen.commands import Command, is_group, is_id
 from gpugen.followed import Followed
 from gpugen.result import Result
+from gpugen.sending import Sending
 from gpugen.status import Status
 from gpugen.words import headline, outcome, settings
 from gpugen_protocol.errors import GpugenError
@@ -41,14 +42,16 @@ class Subcommands:
         self._attach_to = attach
         self._sent_off: dict[str, Background] = {}
         self._latest: str | None = None
+        self._sending = Sending()
 
-    def run(self, command: Command) -> None:
-        """Do `command`, by default with this notebook's latest task.
+    def run(self, command: Command, sending: Sending) -> None:
+        """Do `command`, by default with this kernel's latest task; what it waits for is held by `sending`.
 
         Raises:
             UsageError: no task is named and there is none yet.
             GpugenError: the server says no; `wait`, `retry`, `replay`: the task did not succeed.
         """
+        self._sending = sending
         if command.name in {"queue", "history", "models", "workers"}:
             getattr(listings, command.name)(self._client())
         elif command.about and is_group(command.about):
@@ -56,7 +59,7 @@ class Subcommands:
         elif command.name == "replay":
             self._replay(str(command.about), command.extra)
         else:
-            getattr(self, f"_{command.name}")(command.about)
+            getattr(self, f"_{command.name}")(self._about(command))
 
     def note(self, task: str) -> None:
         """`task` is this notebook's latest now."""
@@ -102,52 +105,50 @@ class Subcommands:
             with contextlib.suppress(GpugenError):  # what was drawn is what was asked for
                 followed.conclude()
         elif name == "wait":
-            followed.open(waits=True)
             followed.follow()
         else:
-            followed.open(waits=False)
+            followed.open()
             self.send_off(followed)
 
     def _follow(self, task: Task) -> object:
-        self.note(task.id)
-        followed = self._attach_to(task, False)
-        followed.open(waits=True)
-        return followed.follow()
+        self.note(self._sending.hold(task).id)
+        return self._attach_to(task, False).follow()
 
-    def _attach(self, task: str | None) -> None:
-        handle = self._task(task)
+    def _attach(self, task: str) -> None:
+        handle = self._client().task(task)
         if handle.record.finished:
             return self._show(handle.id)
         kept = self._sent_off.pop(handle.id, None)
         if kept is not None:
             kept.stop()
         followed = self._attach_to(handle, False)
-        followed.open(waits=False)
+        followed.open()
         self.send_off(followed)
 
-    def _show(self, task: str | None) -> None:
-        handle = self._task(task)
+    def _show(self, task: str) -> None:
+        handle = self._client().task(task)
         if not handle.record.finished:
             return _say(f"{_standing(handle)}\n%gpugen attach {handle.id} shows it live.")
         with contextlib.suppress(GpugenError):  # a failed task's card is what was asked for
             self._attach_to(handle, True).conclude()
 
-    def _status(self, task: str | None) -> None:
-        _say(_standing(self._task(task)))
+    def _status(self, task: str) -> None:
+        _say(_standing(self._client().task(task)))
 
-    def _cancel(self, task: str | None) -> None:
-        handle = self._task(task)
+    def _cancel(self, task: str) -> None:
+        handle = self._client().task(task)
         if handle.record.finished:
             return _say(f"Task {handle.id} is over already: it {handle.record.state}.")
         record = handle.cancel()
         _say(f"Task {record.id} {'is canceled' if record.finished else 'stops after the present step'}.")
 
-    def _retry(self, task: str | None) -> None:
+    def _retry(self, task: str) -> None:
         client = self._client()
-        self._follow(Task(client, client.api.retry(self._task(task).id)))
+        self._follow(Task(client, client.api.retry(task)))
 
-    def _logs(self, task: str | None) -> None:
-        listings.logs(self._client(), self._task(task))
+    def _logs(self, task: str) -> None:
+        client = self._client()
+        listings.logs(client, client.task(task))
 
     def _replay(self, about: str, model: str | None) -> None:
         client = self._client()
@@ -155,15 +156,20 @@ class Subcommands:
             original = replay.of_task(client.task(about), client, model)
         else:
             original = replay.of_file(Path(about), model)
-        result = self._follow(client.send(original.request))
+        result = self._follow(self._sending.send(client, original.request))
         assert isinstance(result, Result)
         _say(replay.verdict(original, result))
 
-    def _task(self, task: str | None) -> Task:
-        wanted = task or self._latest
-        if wanted is None:
-            raise UsageError("This notebook has no task yet. Name one: %gpugen show ID")
-        return self._client().task(wanted)
+    def _about(self, command: Command) -> str | None:
+        """The task that is named, else the latest; `wait` alone is about all that were sent off."""
+        if command.about or command.name == "wait":
+            return command.about
+        if self._latest is None:
+            raise UsageError(
+                "This kernel has submitted nothing yet: `%gpugen history` lists your tasks, "
+                f"then `%gpugen {command.name} ID`."
+            )
+        return self._latest
 
 
 def _standing(task: Task) -> str:

@@ -13,6 +13,7 @@ from gpugen.options import EmbedKind
 from gpugen.result import Result
 from gpugen.status import Status
 from gpugen.view import View
+from gpugen.words import farewell
 from gpugen_protocol.errors import GpugenError, TaskCanceled
 
 _TICK = 0.1  # seconds: how often the view may change, and how late a click on Cancel is noticed
@@ -45,6 +46,7 @@ class Submission:
         self._cancel = cancel
         self._embed = embed
         self._watch = task.watch()
+        self._opened = False
         self._ending: Ending | None = None
 
     @property
@@ -52,18 +54,21 @@ class Submission:
         """The task's."""
         return self.task.id
 
-    def open(self, *, waits: bool) -> None:
-        """Show it; in the thread of the cell."""
-        self._view.open(self.status, waits=waits)
+    def open(self, *, waits: bool = False) -> None:
+        """Show it, unless it is shown already; in the thread of the cell."""
+        if not self._opened:
+            self._view.open(self.status, waits=waits)
+            self._opened = True
 
     def follow(self) -> Result:
-        """Show it to its end and give its images.
+        """Show it from here to its end and give its images.
 
         Raises:
             GpugenError: it failed, was canceled, or cannot be followed any more.
             Cancelled: the user interrupted the cell; the task was asked to stop.
         """
         try:
+            self.open(waits=True)
             self.pump()
             return self.conclude()
         except KeyboardInterrupt:
@@ -159,30 +164,19 @@ class Submission:
     def _interrupted(self) -> Cancelled:
         """Stop the task and leave what there is; a second interrupt leaves at once."""
         self.status.canceling = True
+        told = False
         try:
-            with contextlib.suppress(GpugenError):
-                self.task.cancel()
-                deadline = time.monotonic() + PATIENCE
-                self.pump(until=lambda: time.monotonic() > deadline)
+            self.task.cancel()
+            told = True
+            deadline = time.monotonic() + PATIENCE
+            self.pump(until=lambda: time.monotonic() > deadline)
             ending = self._make_ending()
+        except GpugenError as error:
+            ending = self.end_with(error)
         except KeyboardInterrupt:
-            ending = self.end_with(TaskCanceled("Interrupted; the task was asked to stop."))
+            ending = self.end_with(TaskCanceled("Interrupted."))
         self._ending = ending
         with contextlib.suppress(GpugenError):
             self.conclude()
-        return Cancelled(_farewell(ending))
-
-
-def _farewell(ending: Ending) -> str:
-    words = {
-        "canceled": "was canceled",
-        "succeeded": "had just succeeded",
-        "failed": "had just failed",
-    }.get(ending.task.state, "was asked to stop")
-    drawn = len(ending.pngs)
-    kept = (
-        f"; {drawn} finished image{'s' if drawn != 1 else ''} stay{'s' if drawn == 1 else ''}"
-        if drawn
-        else ""
-    )
-    return f"Task {ending.task.id} {words}{kept}."
+        drawn = len(ending.pngs)
+        return Cancelled(farewell(ending.task, drawn, told=told, command="%gpugen"))

@@ -14,6 +14,7 @@ from gpugen.grid_result import GridResult
 from gpugen.submission import PATIENCE, Submission
 from gpugen.sweep_status import SweepStatus
 from gpugen.view import View
+from gpugen.words import farewell_of_grid
 from gpugen_protocol.errors import GpugenError, TaskCanceled
 
 _GLANCE = 0.05  # seconds between two looks at all tasks
@@ -49,6 +50,7 @@ class Sweep:
         self._members = members
         self._view = view
         self._cancel = cancel
+        self._opened = False
         self._ending: SweepEnding | None = None
 
     @property
@@ -56,13 +58,16 @@ class Sweep:
         """The handles, in the order of the points."""
         return [member.task for member in self._members]
 
-    def open(self, *, waits: bool) -> None:
-        """Show it; in the thread of the cell."""
-        self._view.open(self.status, waits=waits)
+    def open(self, *, waits: bool = False) -> None:
+        """Show it, unless it is shown already; in the thread of the cell."""
+        if not self._opened:
+            self._view.open(self.status, waits=waits)
+            self._opened = True
 
     def follow(self) -> GridResult:
         """Show it to its end and give its images; raises as `Submission.follow`."""
         try:
+            self.open(waits=True)
             self.pump()
             return self.conclude()
         except KeyboardInterrupt:
@@ -74,7 +79,8 @@ class Sweep:
             if until():
                 return False
             if self._cancel.is_set() and not self.status.canceling:
-                self._cancel_all()
+                with contextlib.suppress(GpugenError):
+                    self._cancel_all()
             for member in self._members:
                 member.look(0.0)
             self._view.draw(self.status)
@@ -106,21 +112,23 @@ class Sweep:
 
     def _cancel_all(self) -> None:
         self.status.canceling = True
-        with contextlib.suppress(GpugenError):
-            self._client.api.cancel_group(self.id)
+        self._client.api.cancel_group(self.id)
 
     def _interrupted(self) -> Cancelled:
         """Stop all and leave what there is; a second interrupt leaves at once."""
+        told = False
         try:
             self._cancel_all()
+            told = True
             deadline = time.monotonic() + PATIENCE
             self.pump(until=lambda: time.monotonic() > deadline)
             ending = self._end([member.end() for member in self._members])
+        except GpugenError as error:
+            ending = self._end([member.end_with(error) for member in self._members])
         except KeyboardInterrupt:
-            reason = TaskCanceled("Interrupted; the tasks were asked to stop.")
-            ending = self._end([member.end_with(reason) for member in self._members])
+            ending = self._end([member.end_with(TaskCanceled("Interrupted.")) for member in self._members])
         self._ending = ending
         with contextlib.suppress(GpugenError):
             self.conclude()
         drawn = sum(len(each.pngs) for each in ending.members)
-        return Cancelled(f"The grid {self.id} was canceled; {drawn} finished images stay.")
+        return Cancelled(farewell_of_grid(self.id, drawn, told=told, command="%gpugen"))

@@ -54,6 +54,34 @@ def outcome(task: Task, elapsed: float | None = None) -> str:
     return f"Not waited for: it is {task.state}"
 
 
+def farewell(task: Task, drawn: int, *, told: bool, command: str) -> str:
+    """What has become of a task that was interrupted.
+
+    Args:
+        task: as the server last described it.
+        drawn: how many of its images stay.
+        told: whether the server has heard that it is to stop.
+        command: what the user cancels with: `gpugen` or `%gpugen`.
+    """
+    if not told and not task.finished:
+        return untold(f"task {task.id}", f"{command} cancel {task.id}")
+    ends = {"canceled": "was canceled", "succeeded": "had just succeeded", "failed": "had just failed"}
+    stay = f"; {drawn} finished image{'s stay' if drawn != 1 else ' stays'}" if drawn else ""
+    return f"Task {task.id} {ends.get(task.state, 'was asked to stop')}{stay}."
+
+
+def farewell_of_grid(group: str, drawn: int, *, told: bool, command: str) -> str:
+    """The same of a grid's tasks."""
+    if not told:
+        return untold(f"the grid {group}", f"{command} cancel {group}")
+    return f"The grid {group} was canceled; {drawn} finished images stay."
+
+
+def untold(what: str, remedy: str) -> str:
+    """That the server has not heard that `what` is to stop, and the command that is left to do."""
+    return f"The server could not be told: {what} may go on. `{remedy}` when it is back."
+
+
 def duration(seconds: float) -> str:
     """`0.4 s`, `48 s`, `2 min 5 s`, `1 h 3 min`."""
     if seconds < 10:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,27 @@ def client(server: Any) -> Iterator[Client]:
     """A client for `server`."""
     with Client(server.url, server.user_token) as found:
         yield found
+
+
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`interrupt(owner, "name", after=False)`: Ctrl-C at the first call of that, or when it is done."""
+
+    def prepare(owner: Any, name: str, *, after: bool = False) -> None:
+        original = getattr(owner, name)
+        left = [signal.SIGINT]
+
+        def interrupted(*args: Any, **details: Any) -> Any:
+            if left and not after:
+                signal.raise_signal(left.pop())
+            result = original(*args, **details)
+            if left:
+                signal.raise_signal(left.pop())
+            return result
+
+        monkeypatch.setattr(owner, name, interrupted)
+
+    return prepare
 
 
 class Shell:

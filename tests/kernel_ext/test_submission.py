@@ -15,7 +15,7 @@ from gpugen.client import Client, Task
 from gpugen.ending import Cancelled, Ending
 from gpugen.status import Status
 from gpugen.submission import Submission
-from gpugen_protocol.errors import TaskCanceled, TaskFailed
+from gpugen_protocol.errors import ServerUnreachable, TaskCanceled, TaskFailed
 from gpugen_protocol.request import TaskRequest
 from gpugen_protocol.worker import Failure
 
@@ -121,6 +121,22 @@ def test_an_interrupt_cancels_on_the_server(
 
     assert [task.state for task in server.tasks().list().tasks] == ["canceled"]
     assert len(view.endings) == 1
+
+
+def test_an_interrupt_that_the_server_cannot_be_told_of_says_so(
+    submit: Any, view: Recorder, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> None:
+        raise ServerUnreachable("Nobody answers.")
+
+    def interrupt(_: Status) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client.api, "cancel", fail)
+    view.on_draw = interrupt
+    with pytest.raises(Cancelled, match=r"could not be told: task \w+ may go on\. `%gpugen cancel \w+`"):
+        submit().follow()
+    assert [str(ending.error) for ending in view.endings] == ["Nobody answers."]
 
 
 def test_a_second_interrupt_leaves_at_once_and_still_tidies_up(

@@ -9,13 +9,12 @@ from typing import Protocol
 
 import click
 
-from gpugen.client import Client, Task
+from gpugen.client import Task
 from gpugen.harmless import clean
 from gpugen.status import Status
 
 _EVERY = 0.25  # seconds between two looks at the clock
 _LINE_EVERY = 5.0  # seconds between two lines about the same phase
-_CANCEL_PATIENCE = 5.0  # seconds a worker is given to stop
 
 
 class View(Protocol):
@@ -24,43 +23,34 @@ class View(Protocol):
     def show(self, status: Status) -> None:
         """Show it as it is now."""
 
+    def say(self, text: str) -> None:
+        """Write a line that stays."""
+
     def close(self) -> None:
         """Clear the place."""
 
 
-def follow(client: Client, task: Task) -> None:
-    """Show the task until it is finished; Ctrl-C cancels it on the server, a second one leaves at once."""
+def follow(task: Task) -> None:
+    """Show the task until it is finished."""
     view: View = Bar() if sys.stderr.isatty() else Lines()
     status = Status(task.record)
-    try:
-        with contextlib.closing(view):
-            _show_until_end(task, status, view)
-    except KeyboardInterrupt:
-        click.echo(f"\nCanceling task {task.id} ...", err=True)
-        task.cancel_and_wait(_CANCEL_PATIENCE)
-        _tell_finished(task)
-        raise
-    finally:
-        for warning in status.warnings:
-            click.echo(f"Warning: {clean(warning)}", err=True)
-    task.refresh()
-
-
-def _tell_finished(task: Task) -> None:
-    finished = len(task.record.images)
-    if finished:
-        click.echo(
-            f"{finished} of {task.record.request.n} images were finished: gpugen images {task.id}", err=True
-        )
-
-
-def _show_until_end(task: Task, status: Status, view: View) -> None:
-    with contextlib.closing(task.watch()) as watch:
+    with contextlib.closing(view), contextlib.closing(task.watch()) as watch:
+        told: tuple[str, ...] = ()
         while not watch.done:
             event = watch.get(_EVERY)
             if event is not None:
                 status.apply(event)
+            told = _tell_news(status, told, view)
             view.show(status)
+    task.refresh()
+
+
+def _tell_news(status: Status, told: tuple[str, ...], view: View) -> tuple[str, ...]:
+    """Say what was not `told` before of the notes; gives all there are now."""
+    for note in reversed(status.notes):
+        if note not in told:
+            view.say(f"Warning: {clean(note)}")
+    return status.notes
 
 
 class Lines:
@@ -76,6 +66,10 @@ class Lines:
         if status.phase != self._phase or now - self._told_at > _LINE_EVERY:
             self._phase, self._told_at = status.phase, now
             click.echo(clean(status.sentence), err=True)
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        click.echo(text, err=True)
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -110,6 +104,10 @@ class Bar:
             completed=fraction or 0.0,
             left=_left(status),
         )
+
+    def say(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from gpugen.cli.target import Target
-    from gpugen.client import Client, Task
+    from gpugen.client import Task
 
 
 def _whole(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> str:
@@ -47,6 +47,7 @@ def generate(
     gpugen generate "a slice of pizza" --seed 7 -o pizza.png
     gpugen generate "a red bicycle" -n 4 -o bicycles
     """
+    from gpugen.cli.canceling import canceling
     from gpugen.cli.session import session
     from gpugen.cli.target import Target
     from gpugen.client import build_request
@@ -57,12 +58,12 @@ def generate(
         fields["width"], fields["height"] = parse_size(size)
     request = build_request(prompt, **fields)
     target = Target.of(out, request.n)
-    with session() as client:
-        task = client.send(request)
+    with session() as client, canceling() as sending:
+        task = sending.send(client, request)
         if no_wait:
             _print_submitted(task, as_json)
         else:
-            _finish(client, task, target, as_json)
+            _finish(task, target, as_json)
 
 
 def _print_submitted(task: Task, as_json: bool) -> None:
@@ -75,12 +76,12 @@ def _print_submitted(task: Task, as_json: bool) -> None:
         click.echo(f"Submitted. `gpugen images {task.id}` fetches the images when they are done.", err=True)
 
 
-def _finish(client: Client, task: Task, target: Target, as_json: bool) -> None:
+def _finish(task: Task, target: Target, as_json: bool) -> None:
     from gpugen.cli.following import follow
     from gpugen.cli.output import print_json
     from gpugen_protocol.errors import TaskCanceled, TaskFailed
 
-    follow(client, task)
+    follow(task)
     try:
         files = target.save(task.result())
     except (TaskFailed, TaskCanceled):

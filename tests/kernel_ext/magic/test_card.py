@@ -15,6 +15,7 @@ from gpugen import card as module
 from gpugen.card import Card
 from gpugen.ending import Ending
 from gpugen.status import Status
+from gpugen_protocol.errors import TaskCanceled
 from gpugen_protocol.events import ImageEvent, PreviewEvent, ProgressEvent
 from gpugen_protocol.request import ResolvedRequest
 from gpugen_protocol.task import Task
@@ -59,6 +60,22 @@ def opened(shell: Any) -> Callable[..., Card]:
         return found
 
     return make
+
+
+@pytest.mark.parametrize("step", ["GridBox", "FloatProgress", "VBox"])
+def test_one_that_was_interrupted_while_it_was_built_ends_like_any_other(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.w, step, interrupt)
+    card, now = Card(lambda: None), status()
+    with pytest.raises(KeyboardInterrupt):
+        card.open(now, waits=True)
+    card.draw(now)
+    card.finish(Ending(task=now.task, pngs=(), error=TaskCanceled("Interrupted."), elapsed=1.0))
+    assert shell.display_pub.outputs
 
 
 def test_it_sends_at_most_ten_messages_a_second(

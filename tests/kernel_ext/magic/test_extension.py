@@ -64,7 +64,7 @@ def test_a_default_that_cannot_be_is_refused_at_once(gpugen_shell: Any, option: 
 
 
 def test_show_without_a_task_says_what_is_missing(gpugen_shell: Any) -> None:
-    with pytest.raises(UsageError, match="no task yet"):
+    with pytest.raises(UsageError, match="This kernel has submitted nothing yet.*then `%gpugen show ID`"):
         gpugen_shell.run_line_magic("gpugen", "show")
 
 
