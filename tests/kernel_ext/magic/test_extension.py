@@ -8,8 +8,10 @@ import threading
 from typing import Any
 
 import pytest
-from IPython.core.error import UsageError
+from IPython.core.error import StdinNotImplementedError, UsageError
 from traitlets import TraitError
+
+from gpugen import session
 
 
 def test_loading_takes_no_heavy_imports() -> None:
@@ -64,7 +66,7 @@ def test_a_default_that_cannot_be_is_refused_at_once(gpugen_shell: Any, option: 
 
 
 def test_show_without_a_task_says_what_is_missing(gpugen_shell: Any) -> None:
-    with pytest.raises(UsageError, match="This kernel has submitted nothing yet.*then `%gpugen show ID`"):
+    with pytest.raises(UsageError, match=r"This kernel has submitted nothing yet.*then `%gpugen show ID`"):
         gpugen_shell.run_line_magic("gpugen", "show")
 
 
@@ -111,6 +113,27 @@ def test_connect_takes_the_token_from_a_file_and_lets_nobody_in_without(
     assert server.url in capsys.readouterr().out
     with pytest.raises(UsageError, match="cannot be read"):
         gpugen_shell.run_line_magic("gpugen", f"connect {server.url} {tmp_path}/nothing")
+
+
+def test_connect_where_nobody_can_be_asked_for_the_token_names_the_file(
+    gpugen_shell: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> str:
+        raise StdinNotImplementedError("this frontend does not support input requests")
+
+    monkeypatch.setattr(session.getpass, "getpass", refuse)
+    with pytest.raises(UsageError) as refused:
+        gpugen_shell.run_line_magic("gpugen", f"connect {server.url}")
+    assert str(refused.value) == f"No token can be asked for here: %gpugen connect {server.url} TOKEN_FILE."
+
+
+def test_a_mistyped_id_draws_nothing(gpugen_shell: Any, server: Any) -> None:
+    from gpugen_protocol.errors import NotFound
+
+    for name in ("cancel", "show", "status", "wait", "attach", "retry", "logs"):
+        with pytest.raises(NotFound, match="There is no task 01m89zzzzz"):
+            gpugen_shell.run_line_magic("gpugen", f"{name} 01m89zzzzz")
+    assert not server.tasks().list().tasks
 
 
 def test_too_many_tasks_are_one_line_that_says_so(make_server: Any, shell: Any, monkeypatch: Any) -> None:
