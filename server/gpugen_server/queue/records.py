@@ -67,7 +67,9 @@ def find(store: Store, task: str, user: str | None, *, lock: bool = False) -> Re
     found = store.row(f"SELECT {COLUMNS} FROM tasks WHERE id = ?{locked}", task)  # noqa: S608
     record = Record(*found) if found else None
     if record is None or (user is not None and record.owner != user):
-        raise NotFound(f"There is no task {task}.", hint="`gpugen status` lists your tasks.")
+        raise NotFound(
+            f"There is no task {task}.", hint="`gpugen queue --all` or `%gpugen history` lists your tasks."
+        )
     return record
 
 
