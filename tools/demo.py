@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,13 +25,6 @@ from gpugen_protocol.errors import GpugenError
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "quickstart.ipynb"
 DEMO = ROOT / "demo"
-NEXT = f"""to go on in this terminal
-    . {Path(sys.executable).with_name("activate")}    # gives you `gpugen`
-    gpugen generate "a slice of pizza" --seed 7 -o pizza.png
-what the demo has drawn is in a data directory of its own
-    export GPUGEN_DATA_DIR={DEMO / "data"}
-    gpugen queue --all
-    gpugen lab {DEMO / NOTEBOOK.name}"""
 CELL_SECONDS = 600  # the first cell starts a server and a worker and loads torch, maybe on a slow disk
 
 
@@ -68,9 +62,14 @@ def lab() -> int:
         shutil.copy(NOTEBOOK, copy)
     command = [str(Path(sys.executable).with_name("gpugen")), "lab", str(copy)]
     try:
-        return subprocess.call([*command, *(["--allow-root"] if os.geteuid() == 0 else [])], env=environ)
+        return subprocess.call([*command, *as_root()], env=environ)
     finally:
         stop_server(environ)
+
+
+def as_root() -> list[str]:
+    """What JupyterLab wants to hear before it runs as root; nothing for others."""
+    return ["--allow-root"] if os.geteuid() == 0 else []
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -152,8 +151,20 @@ def report(images: list[Path], failed: str, seconds: float) -> int:
     elif not images:
         print("\nNo cell failed, but there is no image either.", file=sys.stderr)
     else:
-        print(NEXT)
+        print(next_steps())
     return 1 if failed or not images else 0
+
+
+def next_steps() -> str:
+    """How to go on in a terminal, where `gpugen` is no command yet and these tasks are not the user's own."""
+    activate = shlex.quote(str(Path(sys.executable).with_name("activate")))
+    return f"""to go on in this terminal
+    . {activate}    # gives you `gpugen`
+    gpugen generate "a slice of pizza" --seed 7 -o pizza.png
+what the demo has drawn is in a data directory of its own
+    export GPUGEN_DATA_DIR={shlex.quote(str(DEMO / "data"))}
+    gpugen queue --all
+    gpugen lab {shlex.join([str(DEMO / NOTEBOOK.name), *as_root()])}"""
 
 
 if __name__ == "__main__":
