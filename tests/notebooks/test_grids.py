@@ -23,7 +23,7 @@ def test_every_cell_shows_what_it_promises(short_tmp: Path, tmp_path: Path) -> N
     for text in ("-o fox", "--grid", "--init"):
         assert any("image/png" in form for form in forms(cell_with(notebook, text))), text
     assert "'animal': 'owl'" in cell_with(notebook, "for values").outputs[0].text
-    assert "on a teal background" in forms(cell_with(notebook, "gpugen.recipe"))[0]["text/plain"]
+    assert "on a green background" in forms(cell_with(notebook, "gpugen.recipe"))[0]["text/plain"]
     replayed = cell_with(notebook, "replay")
     assert any("The pixels are identical." in out.get("text", "") for out in replayed.outputs)
     assert "text/html" in forms(cell_with(notebook, "%gpugen history"))[0]

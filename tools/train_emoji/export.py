@@ -14,6 +14,7 @@ import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from . import near
 from .noising import v_scheduler
 from .vocabulary import Thing
 
@@ -35,8 +36,13 @@ def edit(path: Path, drop: Sequence[str] = (), **values: Any) -> None:
 
 
 def write_words(things: Sequence[Thing], folder: Path) -> None:
-    """One thing a line, its usual name first."""
-    (folder / "words.txt").write_text("".join(", ".join(thing.words) + "\n" for thing in things), "utf-8")
+    """One thing a line, its usual name first, its emoji last; and the words that it may stand for."""
+    names = "".join(f"{', '.join((*thing.words, thing.glyph))}\n" for thing in things)
+    pairs = zip(things, near.load(things), strict=True)
+    (folder / "words.txt").write_text(names, "utf-8")
+    (folder / "near.txt").write_text(
+        "".join(f"{thing.name}: {', '.join(words)}\n" for thing, words in pairs if words), "utf-8"
+    )
 
 
 def assemble(

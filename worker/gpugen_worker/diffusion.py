@@ -112,12 +112,12 @@ class DiffusionGenerator:
         words = warm.words
         if words is None:
             return request
-        prompt = request.prompt
+        prompt = words.spelled(request.prompt)
         if swap := words.swap(prompt):
             observer.log("warning", _swapped(model.name, swap))
             prompt = swap.in_prompt(prompt)
-        if left_out := words.left_out(prompt):
-            observer.log("info", f"{model.name} does not know, and leaves out: {', '.join(left_out)}.")
+        if remark := _not_drawn(model.name, words.named(prompt), words.left_out(prompt)):
+            observer.log("warning", remark)
         negative = words.plain(request.negative_prompt)
         return structs.replace(request, prompt=words.plain(prompt), negative_prompt=negative)
 
@@ -136,6 +136,25 @@ def _swapped(model: str, swap: Swap) -> str:
         f"{model} does not know “{swap.word}”: it draws the nearest that it knows, “{swap.known}”. "
         f"`gpugen models {model}` lists what it draws."
     )
+
+
+def _not_drawn(model: str, named: list[str], left_out: list[str]) -> str:
+    """What will be missing; empty where nothing is."""
+    if not named:
+        return f"{_unknown(model, left_out)} `gpugen models {model}` lists what it draws."
+    remarks = []
+    if left_out:
+        remarks.append(f"{model} does not know, and leaves out: {', '.join(left_out)}.")
+    if len(named) > 1:
+        remarks.append(f"{model} draws one thing at a time, and here are {len(named)}: {', '.join(named)}.")
+    return " ".join(remarks)
+
+
+def _unknown(model: str, words: list[str]) -> str:
+    if not words:
+        return f"The prompt names nothing that {model} could draw."
+    quoted = ", ".join(f"“{word}”" for word in words)
+    return f"{model} does not know {quoted} and cannot draw {'it' if len(words) == 1 else 'them'}."
 
 
 class Drawing:
