@@ -27,9 +27,7 @@ class Tasks:
 
         Nor does another call with the same `key`, up to 255 visible ASCII characters; None is a new one.
         """
-        return self.connection.call(
-            "POST", paths.TASKS(), Task, body=request, headers={"Idempotency-Key": key or uuid.uuid4().hex}
-        )
+        return self.connection.call("POST", paths.TASKS(), Task, body=request, headers=_once(key))
 
     def get(self, task: str) -> Task:
         """The task as it is now."""
@@ -59,9 +57,9 @@ class Tasks:
         """Ask for every task of `group` to stop."""
         return self.connection.call("POST", paths.GROUP_CANCEL(id=group), Group)
 
-    def retry(self, task: str) -> Task:
-        """A new task with the same request."""
-        return self.connection.call("POST", paths.TASK_RETRY(id=task), Task)
+    def retry(self, task: str, key: str | None = None) -> Task:
+        """A new task with the same request; `key` as for `submit`."""
+        return self.connection.call("POST", paths.TASK_RETRY(id=task), Task, headers=_once(key))
 
     def delete(self, task: str) -> None:
         """Remove a finished task with its images."""
@@ -104,3 +102,8 @@ class Tasks:
     def stats(self) -> Stats:
         """How many tasks are in which state."""
         return self.connection.call("GET", paths.STATS(), Stats)
+
+
+def _once(key: str | None) -> dict[str, str]:
+    """The header by which a request that is sent again starts nothing new."""
+    return {"Idempotency-Key": key or uuid.uuid4().hex}

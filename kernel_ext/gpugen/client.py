@@ -108,6 +108,15 @@ class Client:
         """Submit a request that is already checked (see `build_request`), once for each `key`."""
         return Task(self, self.api.submit(request, key))
 
+    def retry(self, task_id: str, key: str | None = None) -> Task:
+        """A new task with the request of that one, seed included, once for each `key`.
+
+        Raises:
+            NotFound: there is no such task.
+            Conflict: it is not finished yet.
+        """
+        return Task(self, self.api.retry(task_id, key))
+
     def task(self, task_id: str) -> Task:
         """The task of that id, submitted by whomever of this user's programs.
 

@@ -39,8 +39,15 @@ class Sending:
 
     def send(self, client: Client, request: TaskRequest) -> Task:
         """Submit `request`; raises as `Client.send`. Several form a group of their own."""
+        return self._begin(client, partial(client.send, request))
+
+    def retry(self, client: Client, task: str) -> Task:
+        """Submit the request of `task` once more; raises as `Client.retry`."""
+        return self._begin(client, partial(client.retry, task))
+
+    def _begin(self, client: Client, submit: Callable[[str], Task]) -> Task:
         self._client = client
-        self._unheard = partial(client.send, request, uuid.uuid4().hex)
+        self._unheard = partial(submit, uuid.uuid4().hex)
         try:
             return self._hear(self._unheard)
         except GpugenError:

@@ -143,8 +143,7 @@ class Subcommands:
         _say(f"Task {record.id} {'is canceled' if record.finished else 'stops after the present step'}.")
 
     def _retry(self, task: str) -> None:
-        client = self._client()
-        self._follow(Task(client, client.api.retry(task)))
+        self._follow(self._sending.retry(self._client(), task))
 
     def _logs(self, task: str) -> None:
         client = self._client()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from gpugen_protocol import wire
-from gpugen_protocol.errors import Conflict
+from gpugen_protocol.errors import Conflict, GpugenError
 from gpugen_protocol.models import Registry
 from gpugen_protocol.request import ResolvedRequest, TaskRequest
 from gpugen_protocol.state import TERMINAL
@@ -26,13 +26,20 @@ class Terms(NamedTuple):
     limits: Limits = Limits()
 
 
-def retry(store: Store, task: str, user: str | None, terms: Terms) -> str:
+def retry(
+    store: Store,
+    task: str,
+    user: str | None,
+    terms: Terms,
+    key: str | None = None,
+    refusal: GpugenError | None = None,
+) -> str:
     """Queue a new task with the same request, seed included, for the same user; gives its id.
 
-    Only an admin's (`user` None) keeps a raised priority.
+    `key` and `refusal` are those of a `Submission`. Only an admin's (`user` None) keeps a raised priority.
 
     Raises:
-        TooManyTasks: a cap is reached.
+        TooManyTasks: a cap is reached; or what `refusal` says.
         NotFound: `user` has no such task.
         Conflict: the task is not finished yet.
         UnknownModel, NotSupported, TooCostly: the registry has changed and cannot serve it any more.
@@ -51,6 +58,8 @@ def retry(store: Store, task: str, user: str | None, terms: Terms) -> str:
         resolved=terms.registry.resolve(asked, former.seed),
         max_attempts=terms.max_attempts,
         memory=terms.registry.get(former.model).memory_for(former),
+        key=key,
         retry_of=record.id,
+        refusal=refusal,
     )
     return submit(store, submission, terms.live_after, terms.limits).task

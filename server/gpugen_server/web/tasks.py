@@ -48,7 +48,7 @@ class Tasks(Handler):
             resolved=resolved,
             max_attempts=self.services.settings.max_attempts,
             memory=self.services.registry.get(resolved.model).memory_for(resolved),
-            key=self._key(),
+            key=_key_of(self),
             refusal=self.services.count_submit(self.principal.user),
         )
         services, live_after = self.services, self.services.live_after()
@@ -72,12 +72,6 @@ class Tasks(Handler):
                 hint="Leave priority out, or lower it to let others go first.",
                 errors=(FieldError("priority", "may be at most 0"),),
             )
-
-    def _key(self) -> str | None:
-        key = self.request.headers.get("Idempotency-Key")
-        if key is not None and not _KEY.fullmatch(key):
-            raise InvalidRequest("The Idempotency-Key must have 1 to 255 visible ASCII characters.")
-        return key
 
 
 class OneTask(Handler):
@@ -119,10 +113,9 @@ class TaskRetry(Handler):
         services, owner = self.services, self.principal.owner
         live_after = services.live_after()
         terms = Terms(services.registry, services.settings.max_attempts, live_after, services.limits)
-        if refusal := services.count_submit(self.principal.user):
-            raise refusal
+        refusal = services.count_submit(self.principal.user)
         services.check_takes_tasks()
-        new = await services.database.run(retry.retry, id, owner, terms)
+        new = await services.database.run(retry.retry, id, owner, terms, _key_of(self), refusal)
         self.answer(await services.database.run(search.get, new, owner, live_after), 201)
 
 
@@ -143,3 +136,10 @@ class TaskEvents(Handler):
 def _submit(store: Store, submission: Submission, live_after: float, limits: Limits) -> tuple[Task, bool]:
     made = submit.submit(store, submission, live_after, limits)
     return made.show(store, submission.user, live_after), made.new
+
+
+def _key_of(handler: Handler) -> str | None:
+    key = handler.request.headers.get("Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidRequest("The Idempotency-Key must have 1 to 255 visible ASCII characters.")
+    return key

@@ -78,14 +78,18 @@ def test_a_grid_is_canceled_as_far_as_it_was_submitted(
     assert {task.state for task in server.tasks().list().tasks} == {"canceled"}
 
 
+@pytest.mark.parametrize(
+    ("owner", "name", "after"),
+    [(Tasks, "retry", False), (Tasks, "retry", True), (session, "view_for", False)],
+)
 def test_what_is_drawn_again_is_canceled_too(
-    gpugen_shell: Any, server: RunningServer, interrupt: Interrupt
+    gpugen_shell: Any, server: RunningServer, interrupt: Interrupt, owner: Any, name: str, after: bool
 ) -> None:
     gpugen_shell.run_line_magic("gpugen", "--no-wait a cat")
     (first,) = server.tasks().list().tasks
     server.tasks().cancel(first.id)
-    interrupt(session, "view_for")
-    with pytest.raises(Cancelled):
+    interrupt(owner, name, after=after)
+    with pytest.raises(Cancelled, match="was canceled"):
         gpugen_shell.run_line_magic("gpugen", f"retry {first.id}")
     again, _ = server.tasks().list().tasks
     assert (again.state, again.retry_of) == ("canceled", first.id)

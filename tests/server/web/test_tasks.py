@@ -94,6 +94,13 @@ def test_cancel_and_retry(tasks):
     assert (again.retry_of, again.request, again.state) == (task.id, task.request, "queued")
 
 
+def test_a_retry_that_is_repeated_with_its_key_is_one_task(tasks):
+    task = tasks.cancel(tasks.submit(CAT).id)
+    first, second = (tasks.retry(task.id, "once") for _ in range(2))
+    assert (first.id, first.retry_of) == (second.id, task.id)
+    assert tasks.retry(task.id).id != first.id
+
+
 def test_a_finished_task_is_deleted_with_its_files(server, tasks, worker_api, png):
     task = tasks.submit(TaskRequest(prompt="a", width=64, height=64))
     with pytest.raises(Conflict):
