@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -28,7 +29,7 @@ class Sending:
     As a context, it takes back what was sent in it if it is interrupted.
 
     Attributes:
-        told: whether the server has heard that all is to stop.
+        told: whether the server has heard that all that is known of is to stop.
     """
 
     def __init__(self) -> None:
@@ -94,9 +95,10 @@ class Sending:
 
     def take_back(self) -> None:
         """Have all of it canceled, and give a worker some seconds to stop; see `told`."""
-        try:
-            if self._unheard is not None:
+        if self._unheard is not None:
+            with contextlib.suppress(GpugenError):  # the rest is canceled all the same; `farewell` says it
                 self._hear(self._unheard)
+        try:
             self._cancel()
         except GpugenError:
             return

@@ -60,6 +60,24 @@ def test_what_was_refused_is_not_asked_for_again(client: Client, monkeypatch: py
     assert sending.farewell("gpugen") == "Nothing was submitted."
 
 
+def test_what_is_known_is_canceled_though_the_rest_cannot_be_asked_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sending = Sending()
+    first = sending.send(client, build_request("a cat"))
+    answers: list[BaseException] = [KeyboardInterrupt(), ServerUnreachable("Nobody answers.")]
+
+    def lose(*_: Any) -> None:
+        raise answers.pop(0)
+
+    monkeypatch.setattr(client.api, "submit", lose)
+    with pytest.raises(KeyboardInterrupt):
+        sending.send(client, build_request("a dog"))
+    sending.take_back()
+    assert first.state == "canceled"
+    assert "what was sent may go on. `gpugen queue`" in sending.farewell("gpugen")
+
+
 def test_a_server_that_cannot_be_told_is_not_said_to_have_stopped(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
